@@ -1,0 +1,38 @@
+# One command is the truth, and continuous integration calls the same ones.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.installed
+
+.PHONY: help test demo lint types benchmark clean
+
+help:  ## list the commands
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
+
+# Installs anew only when the package's metadata or the pinned versions change.
+$(READY): pyproject.toml setup.cfg constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# One thread per worker: the tests are many and small.
+test: $(READY)  ## every test and doctest, offline, warnings as errors
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+demo: $(READY)  ## fine-tune a pre-trained network on chest X-rays, with and without MetaLR
+	HF_HUB_OFFLINE=1 $(BIN)/python examples/demo.py $(ARGS)
+
+lint: $(READY)  ## style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)  ## static types of the package
+	$(BIN)/mypy
+
+benchmark: $(READY)  ## time and memory of a training step
+	$(BIN)/python -m benchmarks.cost $(ARGS)
+
+clean:  ## remove the environment and what tools left behind
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
