@@ -1,0 +1,39 @@
+"""Fine-tune any pre-trained model with one learning rate per layer, learned while it trains."""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hf_metalr.engine import MetaLR, MetaLRConfig, MetaStep
+    from hf_metalr.layer_groups import LayerGroup, make_layer_groups
+    from hf_metalr.trainer import MetaLRTrainer, MetaLRTrainingArguments
+
+# Where each public name lives; imported on first use, so that `import hf_metalr` costs nothing.
+_HOMES = {
+    "LayerGroup": "hf_metalr.layer_groups",
+    "MetaLR": "hf_metalr.engine",
+    "MetaLRConfig": "hf_metalr.engine",
+    "MetaLRTrainer": "hf_metalr.trainer",
+    "MetaLRTrainingArguments": "hf_metalr.trainer",
+    "MetaStep": "hf_metalr.engine",
+    "make_layer_groups": "hf_metalr.layer_groups",
+}
+
+__all__ = [
+    "LayerGroup",
+    "MetaLR",
+    "MetaLRConfig",
+    "MetaLRTrainer",
+    "MetaLRTrainingArguments",
+    "MetaStep",
+    "make_layer_groups",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return version("hf-metalr")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hf_metalr' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,6 @@
+"""The meta-learning engine: torch only, usable in any training loop."""
+
+from hf_metalr.engine.config import MetaLRConfig
+from hf_metalr.engine.engine import MetaLR, MetaStep
+
+__all__ = ["MetaLR", "MetaLRConfig", "MetaStep"]

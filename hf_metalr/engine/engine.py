@@ -1,0 +1,302 @@
+"""`MetaLR`: attach it to a torch optimizer, and every layer group learns its own learning rate.
+
+The two estimators live in the hooks that torch runs around ``optimizer.step()``, after clipping and unscaling and only
+when a step is really taken:
+
+    lookahead    step:     θ̂ = θ + Δ, the optimizer's own step with the current rates α
+                 look:     ∂L_meta/∂ ln α_j = ⟨∇_j L_meta(θ̂), Δ_j⟩, one forward and backward
+                 rescale:  θ' = θ̂ + (α_j'/α_j − 1) Δ_j, the step that the new rates α' would have taken
+
+    next_batch   the gradient that the next step computes anyway stands in for ∇L_meta(θ̂); the new rates act from that
+    step on
+
+Source: MetaLR (arXiv 2206.01408); the next-batch estimator is hypergradient descent (Baydin et al. 2018) per layer
+group.
+"""
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import ASGD, LBFGS, Optimizer, Rprop
+
+from hf_metalr.engine.config import MetaLRConfig
+from hf_metalr.engine.displacements import Displacements
+from hf_metalr.engine.no_trace import hidden_gradients, isolated_rng, kept_buffers, mixed_seed
+from hf_metalr.engine.rates import base_lrs, effective_lrs, set_base_lr
+from hf_metalr.engine.rules import Measurement, make_rule
+from hf_metalr.equations import bound_lr, inner_product
+from hf_metalr.layer_groups import LayerGroup, make_layer_groups
+from hf_metalr.layer_groups.param_groups import expand_scheduler, split_param_groups
+
+# Their displacement is not proportional to the learning rate, so neither the hypergradient nor the rescaling would
+# hold.
+_UNSUPPORTED_OPTIMIZERS = (LBFGS, Rprop, ASGD)
+
+
+@dataclass(frozen=True)
+class MetaStep:
+    """What one meta step measured and did; dictionaries run over layer groups from input to output.
+
+    Args:
+        step: number of the optimizer step, from 1, that was taken with these rates.
+        base_lr: learned base rates after the move.
+        effective_lr: rates, schedule included, of the optimizer step ``step``.
+        hypergradient: ``h = ∂L_meta/∂α`` per group; None where it is not finite.
+        meta_loss: this process's meta loss; None where the estimator computes none.
+        skipped: why nothing was moved, or None.
+    """
+
+    step: int
+    base_lr: dict[str, float]
+    effective_lr: dict[str, float]
+    hypergradient: dict[str, float | None]
+    meta_loss: float | None = None
+    skipped: str | None = None
+
+
+class MetaLR:
+    """Learns one learning rate per layer group while any torch optimizer trains any module.
+
+    Args:
+        model: the module in training; its parameter names define the layer groups. Pass the bare module, not a wrapper
+            that adds communication (DistributedDataParallel), so that names and gradients are its own.
+        optimizer: any torch optimizer whose displacement is proportional to its learning rate. Its param groups are
+            split by layer group, in place. Rates it starts from are its own ``lr`` values.
+        meta_loss: called once per meta step by ``"lookahead"``: draws a meta batch and returns its loss, a scalar
+            tensor with a graph to the parameters. Runs with its own random streams; buffers and gradients are put back.
+        config: estimator, rule and bounds.
+        layer_groups: a grouping (``"stage"``, ``"block"``, ``"tensor"``), regex patterns, or groups made before.
+        scheduler: the learning-rate scheduler, if there is one. It may be set later through the attribute of that name,
+            but before the first step; a schedule's factor multiplies the learned base rate.
+        reduce_mean: averages a float64 tensor of one scalar per layer group over data-parallel processes, in the same
+            order everywhere; None for one process.
+        loss_scale: factor by which a meta loss is multiplied before its backward and its gradients are divided after it
+            (float16 training); None for 1.
+        on_meta_step: called with a `MetaStep` after each meta step, skipped ones included.
+        seed: seeds the random streams of the meta forward, together with the step and ``rank``.
+        rank: index of this data-parallel process.
+
+    Attributes:
+        step: optimizer steps taken since the engine was attached.
+        skipped: meta steps skipped because something was not finite.
+        held_groups: names of layer groups whose rates stay where they are; assign to it at any time.
+
+    Raises:
+        ValueError: unsupported optimizer, no meta loss for the look-ahead, rates that differ within a layer group or
+            lie outside the bounds.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+        >>> loss = lambda: nn.functional.cross_entropy(model(torch.ones(3, 4)), torch.tensor([0, 1, 1]))
+        >>> engine = MetaLR(model, optimizer, meta_loss=loss)
+        >>> loss().backward(); optimizer.step()
+        >>> list(engine.learning_rates)
+        ['layer.0', 'head']
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer,
+        meta_loss: Callable[[], Tensor] | None = None,
+        config: MetaLRConfig | None = None,
+        *,
+        layer_groups: str | Mapping[str, str] | Sequence[LayerGroup] = "block",
+        scheduler: object | None = None,
+        reduce_mean: Callable[[Tensor], Tensor] | None = None,
+        loss_scale: Callable[[], float] | None = None,
+        on_meta_step: Callable[[MetaStep], None] | None = None,
+        seed: int = 0,
+        rank: int = 0,
+    ) -> None:
+        self.config = config or MetaLRConfig()
+        _require_supported(optimizer)
+        if self.config.estimator == "lookahead" and meta_loss is None:
+            raise ValueError(
+                "estimator='lookahead' needs meta_loss, a function that returns the loss of a meta batch; found None."
+            )
+        self.model, self.optimizer, self.meta_loss, self.scheduler = model, optimizer, meta_loss, scheduler
+        self.reduce_mean, self.loss_scale, self.on_meta_step = reduce_mean, loss_scale, on_meta_step
+        self.seed, self.rank = seed, rank
+        self.step = 0
+        self.skipped = 0
+        self.held_groups: Collection[str] = ()
+
+        if isinstance(layer_groups, (str, Mapping)):
+            layer_groups = make_layer_groups(model, layer_groups)
+        self.layer_groups = tuple(layer_groups)
+        parents = split_param_groups(optimizer, model, self.layer_groups)
+        if scheduler is not None:
+            expand_scheduler(scheduler, parents)
+        self._require_sound_rates()
+        self._rule = make_rule(self.config)
+        self._displacements = Displacements(optimizer)
+        self._hooks = [
+            optimizer.register_step_pre_hook(self._before_step),
+            optimizer.register_step_post_hook(self._after_step),
+        ]
+
+    @property
+    def learning_rates(self) -> dict[str, float]:
+        """The learned base rate of every layer group, input to output."""
+        rates = base_lrs(self.optimizer)
+        return {group.name: rates[group.name] for group in self.layer_groups if group.name in rates}
+
+    def detach(self) -> None:
+        """Stop learning; the optimizer keeps the rates it has."""
+        for hook in self._hooks:
+            hook.remove()
+        self._displacements.clear()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run needs beside the optimizer's (and scheduler's) own state, where the rates are."""
+        return {
+            "config": {"estimator": self.config.estimator, "lr_update": self.config.lr_update},
+            "layer_groups": list(self.learning_rates),
+            "step": self.step,
+            "skipped": self.skipped,
+            "rule": self._rule.state_dict(),
+            "displacements": self._displacements.state_dict(self.model),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned.
+
+        Raises:
+            ValueError: the state was made with another estimator, update rule or grouping.
+        """
+        for name, expected in self.state_dict()["config"].items():
+            if state["config"].get(name) != expected:
+                raise ValueError(
+                    f"The saved state was made with {name}={state['config'].get(name)!r}; this run has {expected!r}."
+                )
+        if state["layer_groups"] != list(self.learning_rates):
+            raise ValueError(
+                f"The saved state has the layer groups {state['layer_groups']}, this run {list(self.learning_rates)}: "
+                "resume with the model and layer_groups that the checkpoint was made with."
+            )
+        self.step, self.skipped = state["step"], state["skipped"]
+        self._rule.load_state_dict(state["rule"])
+        self._displacements.load_state_dict(state["displacements"], self.model)
+
+    def _before_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
+        if self.scheduler is None and any("initial_lr" in group for group in optimizer.param_groups):
+            raise ValueError(
+                "The optimizer has a learning-rate scheduler that the engine does not know, which would overwrite "
+                "every "
+                "learned rate: set `engine.scheduler = scheduler` before the first step."
+            )
+        if self.config.estimator == "next_batch" and self._displacements.recorded:
+            self._meta_step_from_training_gradient()
+        if self._is_due():
+            self._displacements.remember_parameters()
+            if self.config.estimator == "lookahead":
+                self._displacements.remember_gradient_norms()
+
+    def _after_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
+        if self._is_due():
+            self._displacements.record()
+            if self.config.estimator == "lookahead":
+                self._meta_step_from_lookahead()
+                self._displacements.forget()
+        self.step += 1
+
+    def _is_due(self) -> bool:
+        """Whether the displacement of the optimizer step now being taken is to be measured."""
+        look_late = self.config.estimator == "next_batch"  # the measurement follows with the next step's gradient
+        return (self.step + 1 + look_late) % self.config.meta_every == 0
+
+    def _meta_step_from_training_gradient(self) -> None:
+        gradients = {name: [p.grad for p in group] for name, group in self._displacements.parameters.items()}
+        self._displacements.remember_gradient_norms()
+        self._move_rates(self._log_hypergradients(gradients), meta_loss=None)
+        self._displacements.forget()
+
+    def _meta_step_from_lookahead(self) -> None:
+        assert self.meta_loss is not None
+        scale = self.loss_scale() if self.loss_scale is not None else 1.0
+        with (
+            torch.enable_grad(),
+            isolated_rng(mixed_seed(self.seed, self.step, self.rank)),
+            kept_buffers(self.model),
+            hidden_gradients(self.model),
+        ):
+            loss = self.meta_loss()
+            (loss * scale).backward()
+            gradients = {name: [p.grad for p in group] for name, group in self._displacements.parameters.items()}
+            log_hypergradients = self._log_hypergradients(gradients) / scale
+            # Marked before the processes average: one bad process makes all of them skip, in step.
+            log_hypergradients = torch.where(loss.detach().isfinite(), log_hypergradients, math.nan)
+        before = self.learning_rates
+        self._move_rates(log_hypergradients, meta_loss=loss.item())
+        self._displacements.rescale(
+            {name: lr / before[name] for name, lr in self.learning_rates.items() if before[name] > 0}
+        )
+
+    def _log_hypergradients(self, gradients: dict[str, list[Tensor | None]]) -> Tensor:
+        return torch.stack([inner_product(gradients[name], deltas) for name, deltas in self._displacements.items()])
+
+    def _move_rates(self, log_hypergradients: Tensor, meta_loss: float | None) -> None:
+        """Average over processes, then move every rate that is not held; none if a measurement is not finite."""
+        if self.reduce_mean is not None:
+            log_hypergradients = self.reduce_mean(log_hypergradients)
+        values = log_hypergradients.tolist()
+        measured = self._displacements.measurements(values)
+        skipped = None if all(map(math.isfinite, values)) else "not finite"
+        self.skipped += skipped is not None
+        if skipped is None:
+            for name, lr in self.learning_rates.items():
+                if name not in self.held_groups and measured[name].lr > 0:
+                    proposed = self._rule.propose(name, lr, measured[name])
+                    lr_bounds = (self.config.min_lr, self.config.max_lr, self.config.max_lr_change)
+                    set_base_lr(self.optimizer, self.scheduler, name, bound_lr(proposed, lr, *lr_bounds))
+        if self.on_meta_step is not None:
+            self.on_meta_step(self._describe(measured, meta_loss, skipped))
+
+    def _describe(self, measured: dict[str, Measurement], meta_loss: float | None, skipped: str | None) -> MetaStep:
+        hypergradients = {name: measurement.hypergradient for name, measurement in measured.items()}
+        return MetaStep(
+            step=self.step + 1,
+            base_lr=self.learning_rates,
+            effective_lr={name: effective_lrs(self.optimizer)[name] for name in self.learning_rates},
+            hypergradient={name: value if math.isfinite(value) else None for name, value in hypergradients.items()},
+            meta_loss=meta_loss,
+            skipped=skipped,
+        )
+
+    def _require_sound_rates(self) -> None:
+        rates: dict[str, float] = {}
+        for group in self.optimizer.param_groups:
+            name, lr = group.get("layer_group"), float(group.get("initial_lr", group["lr"]))
+            if name is not None and rates.setdefault(name, lr) != lr:
+                raise ValueError(
+                    f"Parameters of a layer group share one learning rate; in group {name!r} the optimizer has "
+                    f"{rates[name]} "
+                    f"and {lr}. Give these parameters layer groups of their own through patterns in layer_groups."
+                )
+        if not rates:
+            raise ValueError(
+                "The optimizer holds no trainable parameter of the model: no learning rate can be learned."
+            )
+        for name, lr in rates.items():
+            if lr != 0 and not self.config.min_lr <= lr <= self.config.max_lr:
+                raise ValueError(
+                    f"The learning rate {lr} of layer group {name!r} lies outside [min_lr, max_lr] = "
+                    f"[{self.config.min_lr}, {self.config.max_lr}]: start within the bounds or widen them."
+                )
+
+
+def _require_supported(optimizer: Optimizer) -> None:
+    if not isinstance(optimizer, Optimizer):
+        raise ValueError(f"optimizer must be a torch.optim.Optimizer; found {type(optimizer).__name__}.")
+    if isinstance(optimizer, _UNSUPPORTED_OPTIMIZERS):
+        raise ValueError(
+            f"{type(optimizer).__name__} takes steps that are not proportional to the learning rate, so it cannot be "
+            "learned "
+            "from them. Use SGD, Adam, AdamW or another optimizer that multiplies its update by the rate."
+        )

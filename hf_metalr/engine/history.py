@@ -1,0 +1,87 @@
+"""`metalr_history.jsonl`: one JSON row per meta step, appended as training goes and cut back when a run resumes.
+
+Keys of a row: ``step``, ``base_lr``, ``effective_lr``, ``hypergradient`` (three objects from layer group to number,
+input to output), ``meta_loss`` where one was computed, ``skipped`` (the reason) where nothing was moved. What is not
+finite is null.
+"""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any, TextIO
+
+from hf_metalr.engine.engine import MetaStep
+
+HISTORY_NAME = "metalr_history.jsonl"
+
+
+class History:
+    """Appends meta steps to a file. Every row is handed to the operating system at once, so a killed process loses
+    none.
+
+    Args:
+        path: the file; made with its folder when the first row arrives.
+        resume_step: rows after this optimizer step, and a last row that was cut short, are dropped. 0 starts afresh.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], resume_step: int = 0) -> None:
+        self.path = Path(path)
+        self._file: TextIO | None = None
+        if self.path.exists():
+            _rewrite(self.path, [row for row in read_history(self.path) if row["step"] <= resume_step])
+
+    def append(self, meta_step: MetaStep) -> None:
+        """Write one row."""
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("a", encoding="utf-8")
+        self._file.write(json.dumps(history_row(meta_step), allow_nan=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file; a later row opens it again."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def history_row(meta_step: MetaStep) -> dict[str, Any]:
+    """Return the row of one meta step, as written to the file."""
+    row: dict[str, Any] = {
+        "step": meta_step.step,
+        "base_lr": meta_step.base_lr,
+        "effective_lr": meta_step.effective_lr,
+        "hypergradient": meta_step.hypergradient,
+    }
+    if meta_step.meta_loss is not None:
+        row["meta_loss"] = meta_step.meta_loss if math.isfinite(meta_step.meta_loss) else None
+    if meta_step.skipped is not None:
+        row["skipped"] = meta_step.skipped
+    return row
+
+
+def read_history(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Return the rows of a history file, oldest first; a last line that a crash cut short is left out.
+
+    Raises:
+        ValueError: a line before the last is not JSON.
+    """
+    lines = Path(path).read_text(encoding="utf-8").split("\n")
+    complete = lines[:-1]  # what follows the last line break was never finished
+    rows = []
+    for number, line in enumerate(complete, start=1):
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"Line {number} of {path} is not a JSON row ({error}): the file was edited or damaged."
+            ) from error
+    return rows
+
+
+def _rewrite(path: Path, rows: list[dict[str, Any]]) -> None:
+    # Replaced in one move, so that a crash leaves either the old file or the new one.
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    os.replace(temporary, path)

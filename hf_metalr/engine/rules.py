@@ -1,0 +1,91 @@
+"""Rate-update rules with their state; the equations are in `hf_metalr.equations.lr_updates`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from hf_metalr.engine.config import MetaLRConfig
+from hf_metalr.equations import Moments, hypergradient, log_adam_update, proportional_update
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one meta step saw of one layer group.
+
+    Args:
+        log_hypergradient: ``∂L_meta/∂ ln α = ⟨∇L_meta(θ̂), Δ⟩``, in units of the loss.
+        lr: the effective rate that made the displacement.
+        gradient_norm: norm of the gradient that the optimizer used.
+        displacement_norm: ``‖Δ‖``.
+    """
+
+    log_hypergradient: float
+    lr: float
+    gradient_norm: float
+    displacement_norm: float
+
+    @property
+    def hypergradient(self) -> float:
+        """``h = ∂L_meta/∂α``."""
+        return hypergradient(self.log_hypergradient, self.lr)
+
+    @property
+    def agreement(self) -> float:
+        """``⟨∇L_meta(θ̂), Δ⟩ / (‖g‖ ‖Δ‖)``; 0 where nothing moved."""
+        scale = self.gradient_norm * self.displacement_norm
+        return self.log_hypergradient / scale if scale > 0 else 0.0
+
+
+class UpdateRule(Protocol):
+    """Proposes the next base rate of a layer group; bounds are applied by the engine."""
+
+    def propose(self, layer_group: str, lr: float, measurement: Measurement) -> float:
+        """Return the rate that the rule proposes in place of ``lr``."""
+
+    def state_dict(self) -> dict[str, list[float]]:
+        """Return the rule's state per layer group, JSON-ready."""
+
+    def load_state_dict(self, state: dict[str, list[float]]) -> None:
+        """Restore what `state_dict` returned."""
+
+
+class ProportionalRule:
+    """The paper's rule; it has no state."""
+
+    def __init__(self, hyper_lr: float) -> None:
+        self.hyper_lr = hyper_lr
+
+    def propose(self, layer_group: str, lr: float, measurement: Measurement) -> float:
+        return proportional_update(lr, measurement.hypergradient, self.hyper_lr)
+
+    def state_dict(self) -> dict[str, list[float]]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, list[float]]) -> None:
+        if state:
+            raise ValueError(f"The state of lr_update='proportional' must be empty; found groups {sorted(state)}.")
+
+
+class LogAdamRule:
+    """Adam on ``ln α``; its state is one pair of running moments per layer group."""
+
+    def __init__(self, hyper_lr: float) -> None:
+        self.hyper_lr = hyper_lr
+        self._moments: dict[str, Moments] = {}
+
+    def propose(self, layer_group: str, lr: float, measurement: Measurement) -> float:
+        moments = self._moments.get(layer_group, Moments())
+        lr, self._moments[layer_group] = log_adam_update(lr, measurement.agreement, self.hyper_lr, moments)
+        return lr
+
+    def state_dict(self) -> dict[str, list[float]]:
+        return {name: list(moments) for name, moments in self._moments.items()}
+
+    def load_state_dict(self, state: dict[str, list[float]]) -> None:
+        self._moments = {name: Moments(values[0], values[1], int(values[2])) for name, values in state.items()}
+
+
+def make_rule(config: MetaLRConfig) -> UpdateRule:
+    """Return the rule that the configuration names."""
+    rules: dict[str, Callable[[float], UpdateRule]] = {"proportional": ProportionalRule, "log_adam": LogAdamRule}
+    return rules[config.lr_update](config.effective_hyper_lr)

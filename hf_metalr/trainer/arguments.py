@@ -1,0 +1,187 @@
+"""`MetaLRTrainingArguments`: the arguments of `TrainingArguments` and a few more."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Self
+
+from transformers import TrainingArguments
+
+from hf_metalr.engine.config import MetaLRConfig, require_choice
+
+_ESTIMATORS = ("lookahead", "next_batch", "off")
+
+# They step inside the backward pass, where no displacement of a whole optimizer step exists.
+_STEPPING_INSIDE_BACKWARD = ("lomo", "adalomo")
+
+DEEPSPEED_REFUSED = (
+    "deepspeed is not supported with learned rates: its backward steps the optimizer, so a meta backward would, too. "
+    "Use "
+    "DistributedDataParallel (accelerate launch), or set meta_estimator='off'."
+)
+
+
+@dataclass
+class MetaLRTrainingArguments(TrainingArguments):
+    """`transformers.TrainingArguments` plus the settings of the meta-learned rates. No default of the parent is
+    changed.
+
+    ``learning_rate`` is where the rate of every layer group starts; the schedule multiplies the learned rates.
+
+    Raises:
+        ValueError: a setting is unknown or out of range; the message names it, the rule, what was found and a way out.
+    """
+
+    _VALID_DICT_FIELDS: ClassVar[list[str]] = [*TrainingArguments._VALID_DICT_FIELDS, "layer_groups"]
+
+    meta_estimator: str = field(
+        default="lookahead",
+        metadata={
+            "help": "How hypergradients are measured: 'lookahead' (the paper; one extra forward and backward on a meta "
+            "batch), 'next_batch' (the gradient of the next training step; no extra pass) or 'off' (plain Trainer)."
+        },
+    )
+    lr_update: str = field(
+        default="proportional",
+        metadata={
+            "help": "How rates move: 'proportional' (the paper's a*(1 - hyper_lr*h)) or 'log_adam' (Adam on ln a, "
+            "free of "
+            "the scales of loss and gradients)."
+        },
+    )
+    hyper_lr: float | None = field(
+        default=None,
+        metadata={
+            "help": "How fast rates move; by default 0.1 with 'proportional' (the paper) and 0.03 with 'log_adam'."
+        },
+    )
+    meta_every: int = field(default=1, metadata={"help": "Move the rates at every K-th optimizer step."})
+    meta_batch_size: int | None = field(
+        default=None,
+        metadata={"help": "Meta batch size per device ('lookahead' only); by default per_device_train_batch_size."},
+    )
+    min_lr: float = field(default=1e-6, metadata={"help": "Lower bound of every learned rate."})
+    max_lr: float = field(default=1e-2, metadata={"help": "Upper bound of every learned rate."})
+    max_lr_change: float = field(
+        default=2.0, metadata={"help": "Bound on the factor by which one meta step may change a rate."}
+    )
+    layer_groups: dict | str | None = field(
+        default="block",
+        metadata={
+            "help": "Which parameters share a rate: 'stage', 'block', 'tensor', or a JSON object from regular "
+            "expression "
+            "to group name (first match wins; parameters that match none keep their block)."
+        },
+    )
+    backbone_lr_scale: float = field(
+        default=1.0,
+        metadata={"help": "Initial rate of everything but the head, relative to learning_rate (0.1 in the paper)."},
+    )
+    head_hold_steps: int = field(
+        default=0, metadata={"help": "Hold the rate of the head for this many optimizer steps."}
+    )
+    head_hold_epochs: float = field(
+        default=0.0, metadata={"help": "Hold the rate of the head for this many epochs (5 in the paper)."}
+    )
+    meta_split: float | None = field(
+        default=None,
+        metadata={
+            "help": "Carve this fraction out of the training data as the meta set ('lookahead' only); by default meta "
+            "batches are training batches, as in the paper."
+        },
+    )
+
+    @classmethod
+    def paper(cls, output_dir: str, **overrides: Any) -> Self:
+        """Return the published setting of MetaLR (arXiv 2206.01408; POCUS, ResNet-18); any argument can be overridden.
+
+        Head rate 1e-2, body 1e-3, β = 0.1, rates within [1e-6, 1e-2], head held for 5 epochs, 30 epochs, batch 128,
+        weight decay 1e-4, constant schedule, no clipping. Two things differ: the optimizer is AdamW, since Transformers
+        offers no Adam with coupled decay, and its own step is the look-ahead (the paper's looks ahead with plain SGD);
+        and ``max_lr_change`` still bounds a single move.
+        """
+        published: dict[str, Any] = {
+            "meta_estimator": "lookahead",
+            "lr_update": "proportional",
+            "hyper_lr": 0.1,
+            "min_lr": 1e-6,
+            "max_lr": 1e-2,
+            "learning_rate": 1e-2,
+            "backbone_lr_scale": 0.1,
+            "head_hold_epochs": 5.0,
+            "num_train_epochs": 30,
+            "per_device_train_batch_size": 128,
+            "weight_decay": 1e-4,
+            "lr_scheduler_type": "constant",
+            "max_grad_norm": 0.0,
+        }
+        return cls(output_dir=output_dir, **(published | overrides))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_choice("meta_estimator", self.meta_estimator, _ESTIMATORS)
+        if self.hyper_lr is not None and not self.hyper_lr > 0:
+            raise ValueError(
+                f"hyper_lr must be above 0; found {self.hyper_lr!r}. To train without learning rates, set "
+                "meta_estimator='off'."
+            )
+        self._require_sound_initial_rates()
+        self._require_sound_meta_data()
+        if self.meta_estimator != "off":
+            self.metalr_config()
+            self._refuse_what_steps_inside_backward()
+
+    def metalr_config(self) -> MetaLRConfig:
+        """Return the engine's settings; not defined for ``meta_estimator="off"``."""
+        estimator: Literal["lookahead", "next_batch"] = (
+            "lookahead" if self.meta_estimator == "lookahead" else "next_batch"
+        )
+        return MetaLRConfig(
+            estimator=estimator,
+            lr_update=self.lr_update,  # type: ignore[arg-type]  # checked by MetaLRConfig
+            hyper_lr=self.hyper_lr,
+            meta_every=self.meta_every,
+            min_lr=self.min_lr,
+            max_lr=self.max_lr,
+            max_lr_change=self.max_lr_change,
+        )
+
+    def _require_sound_initial_rates(self) -> None:
+        if not self.backbone_lr_scale > 0:
+            raise ValueError(
+                f"backbone_lr_scale must be above 0; found {self.backbone_lr_scale!r}. To freeze the backbone, set "
+                "requires_grad=False on its parameters."
+            )
+        if self.head_hold_steps < 0 or self.head_hold_epochs < 0:
+            raise ValueError(
+                "head_hold_steps and head_hold_epochs must not be negative; "
+                f"found {self.head_hold_steps!r} and {self.head_hold_epochs!r}."
+            )
+        if self.head_hold_steps and self.head_hold_epochs:
+            raise ValueError(
+                "Set head_hold_steps or head_hold_epochs, not both; "
+                f"found {self.head_hold_steps!r} and {self.head_hold_epochs!r}."
+            )
+
+    def _require_sound_meta_data(self) -> None:
+        if self.meta_batch_size is not None and self.meta_batch_size < 1:
+            raise ValueError(f"meta_batch_size must be at least 1; found {self.meta_batch_size!r}.")
+        if self.meta_split is not None and not 0 < self.meta_split < 1:
+            raise ValueError(f"meta_split must lie strictly between 0 and 1 (a fraction); found {self.meta_split!r}.")
+        if self.meta_estimator != "lookahead":
+            for name in ("meta_batch_size", "meta_split"):
+                if getattr(self, name) is not None:
+                    raise ValueError(
+                        f"{name}={getattr(self, name)!r} has no effect with meta_estimator={self.meta_estimator!r}, "
+                        "which "
+                        f"draws no meta batch: leave it out or use meta_estimator='lookahead'."
+                    )
+
+    def _refuse_what_steps_inside_backward(self) -> None:
+        name = str(getattr(self.optim, "value", self.optim))
+        if name in _STEPPING_INSIDE_BACKWARD or name.endswith("_layerwise"):
+            raise ValueError(
+                f"optim={name!r} steps inside the backward pass, where the displacement of a whole step cannot be "
+                "measured. "
+                "Use another optimizer, such as optim='adamw_torch', or set meta_estimator='off'."
+            )
+        if self.deepspeed:
+            raise ValueError(DEEPSPEED_REFUSED)

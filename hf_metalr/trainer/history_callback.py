@@ -1,0 +1,29 @@
+"""Keeps `metalr_history.jsonl` in the output directory while a trainer runs."""
+
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from hf_metalr.engine import MetaStep
+from hf_metalr.engine.history import HISTORY_NAME, History
+
+
+class HistoryCallback(TrainerCallback):
+    """Opens the history when training begins, at the step where it begins, and writes on the main process only."""
+
+    def __init__(self) -> None:
+        self._history: History | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.is_world_process_zero:
+            self._history = History(Path(args.output_dir) / HISTORY_NAME, resume_step=state.global_step)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self._history is not None:
+            self._history.close()
+
+    def append(self, meta_step: MetaStep) -> None:
+        """Write one row; nothing on processes other than the main one."""
+        if self._history is not None:
+            self._history.append(meta_step)

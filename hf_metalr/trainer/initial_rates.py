@@ -1,0 +1,38 @@
+"""Setting up the rates before training: layer groups, split param groups, and the rate each of them starts from."""
+
+from torch import nn
+from torch.optim import Optimizer
+
+from hf_metalr.engine.rates import base_lrs, set_base_lr
+from hf_metalr.layer_groups import LayerGroup, make_layer_groups
+from hf_metalr.layer_groups.param_groups import expand_scheduler, head_names, split_param_groups
+from hf_metalr.trainer.arguments import MetaLRTrainingArguments
+
+
+def set_up_rates(
+    model: nn.Module, optimizer: Optimizer, scheduler: object | None, args: MetaLRTrainingArguments
+) -> tuple[LayerGroup, ...]:
+    """Split the optimizer by layer group and scale the backbone's initial rates; return the groups, input to output.
+
+    Args:
+        model: the module in training.
+        optimizer: its torch optimizer; split in place.
+        scheduler: a scheduler that the user made for the optimizer, or None.
+        args: grouping and initial rates.
+    """
+    layer_groups = make_layer_groups(model, args.layer_groups or "block")
+    parents = split_param_groups(optimizer, model, layer_groups)
+    if scheduler is not None:
+        expand_scheduler(scheduler, parents)
+    if args.backbone_lr_scale != 1.0:
+        heads = head_names(layer_groups)
+        if not heads:
+            raise ValueError(
+                f"backbone_lr_scale={args.backbone_lr_scale} needs a head to tell from the backbone; none of the "
+                "layer groups "
+                f"{[group.name for group in layer_groups]} is one. Leave it at 1.0 for this model."
+            )
+        for name, lr in base_lrs(optimizer).items():
+            if name not in heads:
+                set_base_lr(optimizer, scheduler, name, lr * args.backbone_lr_scale)
+    return layer_groups

@@ -1,0 +1,213 @@
+"""`MetaLRMixin`: what turns a Transformers trainer into one that learns its learning rates.
+
+What changes, and nothing else: the optimizer's param groups are split by layer group; a `MetaLR` engine is attached to
+the optimizer; ``training_step`` tells the engine which rates are held; logs, checkpoints and a history file carry the
+rates. The loop, clipping, scheduler creation and ``compute_loss`` are those of the parent.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import datasets
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from transformers import Trainer
+from transformers.utils import logging
+
+from hf_metalr.engine import MetaLR, MetaStep
+from hf_metalr.layer_groups.param_groups import head_names
+from hf_metalr.trainer.arguments import DEEPSPEED_REFUSED, MetaLRTrainingArguments
+from hf_metalr.trainer.checkpoint import load_engine_state, require_engine_state, save_engine_state
+from hf_metalr.trainer.console import LR_LOG_PREFIX, summarize_on_console
+from hf_metalr.trainer.history_callback import HistoryCallback
+from hf_metalr.trainer.initial_rates import set_up_rates
+from hf_metalr.trainer.meta_data import MetaBatches, MetaLoader, carve_meta_set, label_columns, require_meta_dataset
+
+logger = logging.get_logger(__name__)
+
+# At type-checking time the mixin is a Trainer; at run time the parent is whatever trainer it is mixed into.
+if TYPE_CHECKING:
+    _Base = Trainer
+else:
+    _Base = object
+
+
+class MetaLRMixin(_Base):
+    """Learns one learning rate per layer group inside any subclass of `transformers.Trainer`.
+
+    Put it first: ``class MetaLRSeq2SeqTrainer(MetaLRMixin, Seq2SeqTrainer)``. Arguments as in `MetaLRTrainer`.
+
+    Attributes:
+        metalr: the engine; None before training and with ``meta_estimator="off"``.
+
+    Raises:
+        ValueError: args of another class, meta data that are empty, a stream or the evaluation set, and whatever the
+            engine refuses.
+    """
+
+    args: MetaLRTrainingArguments
+
+    def __init__(self, *args: Any, meta_dataset: Any = None, **kwargs: Any) -> None:
+        if len(args) < 2 and kwargs.get("args") is None:
+            kwargs["args"] = MetaLRTrainingArguments(output_dir="tmp_trainer")  # the parent's own default folder
+        self.metalr: MetaLR | None = None
+        self.meta_dataset = meta_dataset
+        self._meta_loader: MetaLoader | None = None
+        self._meta_losses: list[float] = []
+        super().__init__(*args, **kwargs)
+        if not hasattr(self.args, "meta_estimator"):
+            raise ValueError(
+                f"args must be MetaLRTrainingArguments (TrainingArguments with the settings of the learned rates); "
+                f"found {type(self.args).__name__}."
+            )
+        self._settle_meta_dataset()
+        if self.args.meta_estimator != "off":
+            self._refuse_deepspeed()
+            summarize_on_console(self)
+            self.add_callback(HistoryCallback)
+
+    @property
+    def learning_rates(self) -> dict[str, float]:
+        """The learned base rate of every layer group, input to output; empty before training and with "off"."""
+        return self.metalr.learning_rates if self.metalr is not None else {}
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """Create the parent's optimizer, split its param groups by layer group, and attach the engine to it."""
+        optimizer = super().create_optimizer(model)
+        bare = getattr(optimizer, "optimizer", optimizer)  # on a second train() it is accelerate's wrapper
+        if self.metalr is None or self.metalr.optimizer is not bare:
+            self._attach(self.model if model is None else model, bare)
+        return optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:
+        """Create the parent's scheduler and tell the engine, whose learned rates it multiplies."""
+        scheduler = super().create_scheduler(num_training_steps, optimizer)
+        if self.metalr is not None:
+            self.metalr.scheduler = scheduler
+        return scheduler
+
+    def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
+        """Train on one batch as the parent does; the engine acts later, inside the optimizer's step."""
+        if self.metalr is not None:
+            self.metalr.held_groups = self._held_groups()
+        return super().training_step(model, inputs, num_items_in_batch)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log as the parent does; training logs also carry ``lr/<layer group>`` and the mean meta loss."""
+        if self.metalr is not None and "learning_rate" in logs:
+            logs = logs | {LR_LOG_PREFIX + name: lr for name, lr in self.learning_rates.items()}
+            if self._meta_losses:
+                logs["meta_loss"] = sum(self._meta_losses) / len(self._meta_losses)
+                self._meta_losses.clear()
+            if self.metalr.skipped:
+                logs["meta_steps_skipped"] = self.metalr.skipped
+        super().log(logs, start_time)
+
+    def _attach(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        if self.args.meta_estimator == "off":
+            if self.args.backbone_lr_scale != 1.0:
+                set_up_rates(model, optimizer, self.lr_scheduler, self.args)
+            return
+        layer_groups = set_up_rates(model, optimizer, self.lr_scheduler, self.args)
+        looks_ahead = self.args.meta_estimator == "lookahead"
+        self._meta_loader = self._make_meta_loader() if looks_ahead else None
+        distributed = self.args.world_size > 1
+        self.metalr = MetaLR(
+            model,
+            optimizer,
+            self._meta_loss if looks_ahead else None,
+            self.args.metalr_config(),
+            layer_groups=layer_groups,
+            scheduler=self.lr_scheduler,
+            reduce_mean=(lambda values: self.accelerator.reduce(values, "mean")) if distributed else None,
+            loss_scale=lambda: self.accelerator.scaler.get_scale() if self.accelerator.scaler is not None else 1.0,
+            on_meta_step=self._note_meta_step,
+            seed=self.args.seed,
+            rank=self.args.process_index,
+        )
+
+    def _meta_loss(self) -> Tensor:
+        """Return the loss of the next meta batch at the model's present parameters, computed as in training."""
+        assert self.metalr is not None
+        assert self._meta_loader is not None
+        inputs = self._prepare_inputs(self._meta_loader.batch(self.metalr.step))
+        if not label_columns(inputs, self.label_names) and not self.can_return_loss:
+            raise ValueError(
+                f"Meta batches must hold labels; none of {list(self.label_names)} is among the columns {list(inputs)}. "
+                "Add them to meta_dataset, or name them with label_names."
+            )
+        model = self.model_wrapped
+        if isinstance(model, DistributedDataParallel):
+            model = model.module  # only one scalar per layer group is averaged, not the meta gradient
+        with self.compute_loss_context_manager():
+            loss = self.compute_loss(model, dict(inputs))  # a copy: label smoothing pops the labels
+        return loss.mean() if self.args.n_gpu > 1 else loss
+
+    def _make_meta_loader(self) -> MetaLoader:
+        if self.meta_dataset is None:
+            require_meta_dataset(self.train_dataset, "train_dataset, the source of meta batches,", eval_dataset=None)
+        dataset = self.train_dataset if self.meta_dataset is None else self.meta_dataset
+        if isinstance(dataset, datasets.Dataset):
+            dataset, collate = self._remove_unused_columns(dataset, description="Meta"), self.data_collator
+        else:
+            collate = self._get_collator_with_removed_columns(self.data_collator, description="Meta")
+        batches = MetaBatches(
+            dataset,
+            collate,
+            batch_size=self.args.meta_batch_size or self.args.per_device_train_batch_size,
+            seed=self.args.seed if self.args.data_seed is None else self.args.data_seed,
+            rank=self.args.process_index,
+            world_size=self.args.world_size,
+        )
+        return MetaLoader(batches, self.args.dataloader_num_workers, stride=self.args.meta_every)
+
+    def _settle_meta_dataset(self) -> None:
+        args = self.args
+        if self.meta_dataset is not None:
+            if args.meta_estimator != "lookahead":
+                raise ValueError(
+                    f"meta_dataset has no effect with meta_estimator={args.meta_estimator!r}, which draws no meta "
+                    "batch: "
+                    "leave it out or use meta_estimator='lookahead'."
+                )
+            if args.meta_split is not None:
+                raise ValueError(f"Give meta_dataset or meta_split, not both; found meta_split={args.meta_split!r}.")
+            require_meta_dataset(self.meta_dataset, "meta_dataset", self.eval_dataset)
+        elif args.meta_split is not None:
+            seed = args.seed if args.data_seed is None else args.data_seed
+            self.train_dataset, self.meta_dataset = carve_meta_set(self.train_dataset, args.meta_split, seed)
+
+    def _refuse_deepspeed(self) -> None:
+        if self.is_deepspeed_enabled:  # also through an accelerate configuration, which the arguments do not show
+            raise ValueError(DEEPSPEED_REFUSED)
+
+    def _held_groups(self) -> list[str]:
+        assert self.metalr is not None
+        epoch = self.state.epoch or 0.0
+        held = self.state.global_step < self.args.head_hold_steps or epoch < self.args.head_hold_epochs
+        return head_names(self.metalr.layer_groups) if held else []
+
+    def _note_meta_step(self, meta_step: MetaStep) -> None:
+        # The engine counts the optimizer's steps; Transformers also counts those that float16 scaling skipped.
+        meta_step = replace(meta_step, step=self.state.global_step + 1)
+        if meta_step.meta_loss is not None and meta_step.skipped is None:
+            self._meta_losses.append(meta_step.meta_loss)
+        if meta_step.skipped is not None:
+            logger.warning(f"Step {meta_step.step}: a hypergradient is not finite; no learning rate was moved.")
+        for callback in self.callback_handler.callbacks:
+            if isinstance(callback, HistoryCallback):
+                callback.append(meta_step)
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        super()._save_optimizer_and_scheduler(output_dir)
+        if self.metalr is not None and self.args.should_save:
+            save_engine_state(self.metalr, output_dir)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if self.metalr is None or checkpoint is None:
+            super()._load_optimizer_and_scheduler(checkpoint)
+        else:
+            require_engine_state(checkpoint)
+            super()._load_optimizer_and_scheduler(checkpoint)
+            load_engine_state(self.metalr, checkpoint)
