@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from hf_metalr.layer_groups.parameter_names import Path, common_prefix
-from hf_metalr.layer_groups.words import Role, container_rank, role_of, split_numbered
+from hf_metalr.layer_groups.words import (
+    CLASSIFIERS,
+    NECK_BEFORE_CLASSIFIER,
+    Role,
+    container_rank,
+    role_of,
+    split_numbered,
+)
 
 
 @dataclass(frozen=True)
@@ -94,33 +101,43 @@ def _find_spot(path: Path, base: Path, is_chain_of_models: bool) -> Spot | None:
     for i, segment in enumerate(path[:-1]):
         if i >= top and role_of(segment) not in (None, Role.PROJECTION):
             return None
+        numbered = split_numbered(segment)
+        if numbered:
+            return Spot((*path[:i], numbered[0]), numbered[1], path[i + 1 :])
         if i == top and segment.isdigit() and not is_chain_of_models:
             return Spot(path[:i], int(segment), path[i + 1 :])
         if path[i + 1].isdigit() and not segment.isdigit() and (i == top or container_rank(segment) is not None):
             return Spot(path[: i + 1], int(path[i + 1]), path[i + 2 :])
-        numbered = split_numbered(segment)
-        if numbered:
-            return Spot((*path[:i], numbered[0]), numbered[1], path[i + 1 :])
     return None
 
 
 def _heads(paths: Sequence[Path], spots: Sequence[Spot | None], children: Sequence[Path]) -> list[bool]:
-    """Head words count where they are nearest to the root: a `head` deeper inside the backbone pools its output."""
+    """Head words count where they are nearest to the root: a `head` deeper inside the backbone pools its output.
+
+    A projection is a head behind the last block (CLIP, Whisper), and an input or a connector before it.
+    """
     last_block = max((position for position, spot in enumerate(spots) if spot), default=len(paths))
-    depths: list[int | None] = []
-    for position, (path, child) in enumerate(zip(paths, children, strict=True)):
-        role = role_of(child[0]) if spots[position] is None else None
-        is_head = role is Role.HEAD or (role is Role.PROJECTION and position > last_block)
-        depths.append(len(path) - len(child) if is_head else None)
-    nearest = min((depth for depth in depths if depth is not None), default=None)
-    return [depth is not None and depth == nearest for depth in depths]
+    candidates: dict[int, Role] = {}
+    for position, (child, spot) in enumerate(zip(children, spots, strict=True)):
+        role = role_of(child[0]) if spot is None else None
+        if role is Role.HEAD or (role is Role.PROJECTION and position > last_block):
+            candidates[position] = role
+    words = {position: children[position][0].strip("_") for position in candidates}
+    if CLASSIFIERS & set(words.values()):
+        candidates = {
+            position: role for position, role in candidates.items() if words[position] != NECK_BEFORE_CLASSIFIER
+        }
+    named = [position for position, role in candidates.items() if role is Role.HEAD]
+    depths = [len(path) - len(child) for path, child in zip(paths, children, strict=True)]
+    nearest = min((depths[position] for position in named or candidates), default=None)
+    return [position in candidates and depth == nearest for position, depth in enumerate(depths)]
 
 
 def _last_leaf_module(paths: Sequence[Path], children: Sequence[Path], base: int) -> list[bool]:
     """Without a head word a shallow last layer is the head: the end of a Sequential, `fc3`, a lone linear layer."""
     module = paths[-1][:-1]
     below_base = module[base:]
-    is_shallow = len(below_base) <= 1 or (len(below_base) == 2 and below_base[1].isdigit())
+    is_shallow = len([segment for segment in below_base if not segment.isdigit()]) <= 1 and len(below_base) <= 2
     if not is_shallow or role_of(children[-1][0]) is not None:
         return [False] * len(paths)
     return [path[:-1] == module for path in paths]

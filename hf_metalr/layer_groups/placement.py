@@ -100,10 +100,12 @@ class _Placement:
         is_input = role in (Role.EMBEDDINGS, Role.STEM) or position < start
         if is_input:
             name = "embeddings" if tower in self.has_embeddings else "stem"
-        elif role is Role.NORM:
+        elif role is Role.NORM and self.tower_start:  # without blocks it is a layer among others
             name = "norm"
-        elif role in (Role.POOLER, Role.HEAD):  # a head inside the backbone, in front of the real one, pools
+        elif role is Role.POOLER:
             name = "pooler"
+        elif role is Role.HEAD:  # in front of the real one
+            name = "neck"
         else:
             name = child.strip("_")
         if tower is None:

@@ -49,6 +49,10 @@ _WHOLE_HEAD_NAMES = frozenset({"fc", "cls", "out", "output", "outc", "qa_outputs
 # "conv_head" is the last convolution of a pre-trained backbone (the classifier comes after it).
 _NOT_IN_A_HEAD = "conv"
 
+# A plain `head` beside one of these is the last convolution of a backbone or a pooling, pre-trained with it.
+NECK_BEFORE_CLASSIFIER = "head"
+CLASSIFIERS = frozenset({"classifier", "fc"})
+
 # A list of these holds the units of a network. The value is its rank: a stage holds layers or blocks, a layer may
 # hold blocks or layers (then it is a stage), a block holds only its own sub-layers.
 _CONTAINER_RANK = {"stage": 2, "level": 2, "layer": 1, "group": 1, "block": 0, "resblock": 0, "h": 0}
