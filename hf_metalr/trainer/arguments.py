@@ -1,7 +1,7 @@
 """`MetaLRTrainingArguments`: the arguments of `TrainingArguments` and a few more."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 from transformers import TrainingArguments
 
@@ -30,7 +30,8 @@ class MetaLRTrainingArguments(TrainingArguments):
         ValueError: a setting is unknown or out of range; the message names it, the rule, what was found and a way out.
     """
 
-    _VALID_DICT_FIELDS: ClassVar[list[str]] = [*TrainingArguments._VALID_DICT_FIELDS, "layer_groups"]
+    # A plain class attribute, as in the parent: an annotation would make it a field.
+    _VALID_DICT_FIELDS = [*TrainingArguments._VALID_DICT_FIELDS, "layer_groups"]  # noqa: RUF012
 
     meta_estimator: str = field(
         default="lookahead",
@@ -116,8 +117,10 @@ class MetaLRTrainingArguments(TrainingArguments):
         return cls(output_dir=output_dir, **(published | overrides))
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         require_choice("meta_estimator", self.meta_estimator, _ESTIMATORS)
+        if self.meta_estimator != "off":
+            self._refuse_what_steps_inside_backward()  # before the parent asks for packages that they would need
+        super().__post_init__()
         if self.hyper_lr is not None and not self.hyper_lr > 0:
             raise ValueError(
                 f"hyper_lr must be above 0; found {self.hyper_lr!r}. To train without learning rates, set "
@@ -127,7 +130,6 @@ class MetaLRTrainingArguments(TrainingArguments):
         self._require_sound_meta_data()
         if self.meta_estimator != "off":
             self.metalr_config()
-            self._refuse_what_steps_inside_backward()
 
     def metalr_config(self) -> MetaLRConfig:
         """Return the engine's settings; not defined for ``meta_estimator="off"``."""

@@ -75,9 +75,11 @@ class MetaLRMixin(_Base):
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Create the parent's optimizer, split its param groups by layer group, and attach the engine to it."""
         optimizer = super().create_optimizer(model)
+        trained = self.model if model is None else model
+        assert trained is not None
         bare = getattr(optimizer, "optimizer", optimizer)  # on a second train() it is accelerate's wrapper
         if self.metalr is None or self.metalr.optimizer is not bare:
-            self._attach(self.model if model is None else model, bare)
+            self._attach(trained, bare)
         return optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:
@@ -142,6 +144,7 @@ class MetaLRMixin(_Base):
             model = model.module  # only one scalar per layer group is averaged, not the meta gradient
         with self.compute_loss_context_manager():
             loss = self.compute_loss(model, dict(inputs))  # a copy: label smoothing pops the labels
+        assert isinstance(loss, Tensor)
         return loss.mean() if self.args.n_gpu > 1 else loss
 
     def _make_meta_loader(self) -> MetaLoader:

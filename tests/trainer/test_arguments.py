@@ -1,0 +1,72 @@
+"""Arguments out of range, and what is refused in words."""
+
+from pathlib import Path
+
+import pytest
+from transformers import HfArgumentParser, TrainingArguments
+
+from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments
+from tests.trainer.tiny import Images, arguments, make_trainer, make_vit
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"hyper_lr": 0.0}, r"hyper_lr must be above 0; found 0\.0.*meta_estimator='off'"),
+        ({"hyper_lr": -1.0}, "hyper_lr must be above 0"),
+        ({"min_lr": 1e-2, "max_lr": 1e-4}, "0 < min_lr <= max_lr"),
+        ({"meta_estimator": "look-ahead"}, "meta_estimator must be one of 'lookahead', 'next_batch', 'off'"),
+        ({"lr_update": "adam"}, "lr_update must be one of"),
+        ({"meta_every": 0}, "meta_every must be an integer of at least 1"),
+        ({"meta_batch_size": 0}, "meta_batch_size must be at least 1"),
+        ({"meta_split": 1.0}, "meta_split must lie strictly between 0 and 1"),
+        ({"meta_split": 0.1, "meta_estimator": "next_batch"}, "meta_split=0.1 has no effect"),
+        ({"backbone_lr_scale": 0.0}, "backbone_lr_scale must be above 0"),
+        ({"head_hold_steps": -1}, "must not be negative"),
+        ({"head_hold_steps": 1, "head_hold_epochs": 1.0}, "not both"),
+        ({"optim": "lomo"}, "optim='lomo' steps inside the backward pass"),
+        ({"optim": "galore_adamw_layerwise"}, "steps inside the backward pass"),
+        ({"deepspeed": {"zero_optimization": {"stage": 1}}}, "deepspeed is not supported"),
+    ],
+)
+def test_bad_arguments_are_refused_in_words(tmp_path: Path, settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        arguments(tmp_path, **settings)
+
+
+def test_plain_training_arguments_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="args must be MetaLRTrainingArguments"):
+        MetaLRTrainer(make_vit(), TrainingArguments(str(tmp_path), use_cpu=True), train_dataset=Images(4))
+
+
+def test_an_unknown_grouping_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="layer"):
+        make_trainer(tmp_path, layer_groups="layers").train()
+
+
+def test_a_frozen_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="trainable"):
+        make_trainer(tmp_path, make_vit().requires_grad_(False)).train()
+
+
+def test_a_rate_outside_the_bounds_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="lies outside"):
+        make_trainer(tmp_path, learning_rate=0.1).train()
+
+
+def test_the_command_line_knows_every_setting(tmp_path: Path) -> None:
+    # catches: a help text with a bare percent sign, a type that the parser cannot read
+    parser = HfArgumentParser(MetaLRTrainingArguments)
+    assert "--backbone_lr_scale" in parser.format_help()
+    command = [
+        "--output_dir",
+        str(tmp_path),
+        "--use_cpu",
+        "--layer_groups",
+        '{"classifier": "top"}',
+        "--hyper_lr",
+        "0.2",
+    ]
+    (args,) = parser.parse_args_into_dataclasses(command)
+    assert args.layer_groups == {"classifier": "top"}
+    assert args.hyper_lr == 0.2
