@@ -1,0 +1,94 @@
+"""The learned rates as lines over the steps."""
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hf_metalr.plotting.canvas import GREY, HEAD_COLOUR, new_figure
+from hf_metalr.plotting.history_table import HistoryRow, HistoryTable, read_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# viridis orders its colours by lightness, so the order survives grey print and any colour vision; its yellow end is
+# too pale for thin lines on white.
+COLOUR_MAP, PALEST = "viridis", 0.9
+# More names than this do not fit beside the colour bar at a readable size.
+MOST_NAMES = 24
+
+
+def plot_learning_rates(rows: Sequence[HistoryRow], head_groups: Collection[str] = ("head",)) -> "Figure":
+    """Draw the learned base rate of every layer group over the steps, one line per group, on a logarithmic axis.
+
+    Colours run from the input of the network (dark) to its output (light); the colour bar names the groups in that
+    order. The head is dashed and has a colour of its own.
+
+    Args:
+        rows: the history, oldest row first (`hf_metalr.engine.history.read_history`).
+        head_groups: the names of the groups to draw as heads; names that do not occur are ignored.
+
+    Returns:
+        A figure of its own, which belongs to no window: `figure.savefig("learned_rates.png")`.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: no rows, rows of different layer groups, or steps that do not increase.
+    """
+    table = read_table(rows)
+    figure, axes = new_figure(8.0, 4.8)
+    body = [index for index, group in enumerate(table.groups) if group not in head_groups]
+    heads = [index for index, group in enumerate(table.groups) if group in head_groups]
+    _draw_lines(axes, table, body, heads)
+    if body:
+        _add_colour_bar(figure, axes, [table.groups[index] for index in body])
+    axes.set_yscale("log")
+    axes.set_ylabel("learned base rate")
+    axes.grid(axis="y", which="major", color="#DDDDDD", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_title("Learned rate of each layer group", loc="left", fontsize=11)
+    return figure
+
+
+def _colours(count: int) -> list[tuple[float, float, float]]:
+    """One colour per group, dark at the input."""
+    from matplotlib import colormaps
+
+    return [colormaps[COLOUR_MAP](place)[:3] for place in np.linspace(0, PALEST, count)]
+
+
+def _draw_lines(axes: "Axes", table: HistoryTable, body: list[int], heads: list[int]) -> None:
+    marker = "o" if len(table.steps) == 1 else ""  # a line through one point is invisible
+    for index, colour in zip(body, _colours(len(body)), strict=True):
+        axes.plot(table.steps, table.lrs[index], color=colour, linewidth=1.4, marker=marker, label=table.groups[index])
+    for index in heads:
+        axes.plot(
+            table.steps,
+            table.lrs[index],
+            color=HEAD_COLOUR,
+            linewidth=2.2,
+            linestyle=(0, (4, 1.5)),
+            marker=marker,
+            label=table.groups[index],
+        )
+    if heads:
+        axes.legend(handles=axes.lines[len(body) :], loc="best", frameon=False)
+
+
+def _add_colour_bar(figure: "Figure", axes: "Axes", names: list[str]) -> None:
+    """Name the groups beside a bar of their colours, the input on top; every k-th name where there are many."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    edges = np.arange(len(names) + 1) - 0.5
+    mappable = ScalarMappable(BoundaryNorm(edges, len(names)), ListedColormap(_colours(len(names))))
+    bar = figure.colorbar(mappable, ax=axes, pad=0.02, aspect=32)
+    bar.minorticks_off()
+    shown = range(0, len(names), -(-len(names) // MOST_NAMES))
+    bar.set_ticks(list(shown), labels=[names[index] for index in shown])
+    bar.ax.tick_params(length=0, labelsize=8 if len(names) > 12 else 9)
+    bar.ax.invert_yaxis()
+    bar.outline.set_visible(False)
+    bar.ax.set_title("input", fontsize=8, color=GREY)
+    bar.ax.set_xlabel("output", fontsize=8, color=GREY)

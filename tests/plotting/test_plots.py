@@ -1,0 +1,149 @@
+"""What the pictures show is what the history says; matplotlib's global state stays untouched."""
+
+import io
+import math
+import sys
+from itertools import pairwise
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.colors import LogNorm
+from PIL import Image
+
+from hf_metalr.plotting import plot_learning_rates, plot_learning_rates_heatmap
+
+PLOTS = [plot_learning_rates, plot_learning_rates_heatmap]
+
+
+def history(groups: int, steps: int = 6, first: float = 1e-4):
+    names = ["stem", *(f"layer.{index}" for index in range(groups - 2)), "head"]
+    return [
+        {"step": 2 * step, "base_lr": {name: first * (index + 1) * 1.1**step for index, name in enumerate(names)}}
+        for step in range(1, steps + 1)
+    ]
+
+
+def lightness(colour) -> float:
+    red, green, blue = matplotlib.colors.to_rgb(colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_each_group_has_a_line_of_its_rates():
+    rows = history(5)
+    axes = plot_learning_rates(rows).axes[0]
+    assert axes.get_yscale() == "log"
+    lines = {line.get_label(): line for line in axes.lines}
+    assert set(lines) == set(rows[0]["base_lr"])
+    for name, line in lines.items():
+        assert list(line.get_xdata()) == [row["step"] for row in rows]
+        assert list(line.get_ydata()) == [row["base_lr"][name] for row in rows]
+
+
+def test_colours_grow_lighter_towards_the_output_and_the_head_stands_apart():
+    axes = plot_learning_rates(history(20)).axes[0]
+    *body, head = axes.lines
+    assert head.get_label() == "head"
+    shades = [lightness(line.get_color()) for line in body]
+    assert shades == sorted(shades)
+    assert len(set(shades)) == 19
+    assert head.get_color() not in {line.get_color() for line in body}
+    assert head.get_linestyle() != body[0].get_linestyle()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["head"]
+
+
+@pytest.mark.parametrize(("groups", "named"), [(5, 4), (20, 19), (60, 20)])
+def test_colour_bar_names_the_groups_from_the_input_on_top(groups, named):
+    figure = plot_learning_rates(history(groups))
+    bar = figure.axes[1]
+    names = [label.get_text() for label in bar.get_yticklabels()]
+    assert len(names) == named
+    assert names[0] == "stem"
+    bottom, top = bar.get_ylim()
+    assert top < bottom
+
+
+@pytest.mark.parametrize("groups", [5, 60])
+def test_colour_bar_names_do_not_overlap(groups):
+    figure = plot_learning_rates(history(groups))
+    figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in figure.axes[1].get_yticklabels()]
+    assert all(upper.y0 >= lower.y1 for upper, lower in pairwise(boxes))
+    assert all(box.x1 <= figure.bbox.x1 for box in boxes)
+
+
+def test_heads_of_other_names_are_drawn_as_heads():
+    axes = plot_learning_rates(history(4), head_groups=["layer.1", "head"]).axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["layer.1", "head"]
+
+
+def test_map_holds_the_rates_input_on_top():
+    rows = history(20)
+    axes = plot_learning_rates_heatmap(rows).axes[0]
+    (mesh,) = axes.collections
+    assert isinstance(mesh.norm, LogNorm)
+    np.testing.assert_array_equal(mesh.get_array(), [[row["base_lr"][n] for row in rows] for n in rows[0]["base_lr"]])
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(rows[0]["base_lr"])
+    bottom, top = axes.get_ylim()
+    assert top < bottom
+    assert axes.get_xlim() == (2, 14)  # a rate holds until the next meta step, two steps later
+
+
+def test_map_names_do_not_overlap():
+    figure = plot_learning_rates_heatmap(history(60))
+    figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
+    assert all(upper.y0 >= lower.y1 for upper, lower in pairwise(boxes))
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize(
+    "rows",
+    [
+        history(1 + 1, steps=1),
+        [{"step": step, "base_lr": {"head": 1e-3}} for step in (1, 2)],
+        [{"step": step, "base_lr": {"stem": 0.0, "head": 1e-3}, "skipped": "no gradient"} for step in (1, 2)],
+        [{"step": 1, "base_lr": {"stem": 0.0}}],
+    ],
+    ids=["one step", "head alone", "frozen group", "nothing to see"],
+)
+def test_degenerate_histories_are_drawn(plot, rows):
+    buffer = io.BytesIO()
+    plot(rows).savefig(buffer, format="png")
+    assert len(Image.open(buffer).getcolors(maxcolors=1 << 24)) > 1
+
+
+def test_a_rate_of_zero_leaves_a_gap():
+    rows = [{"step": step, "base_lr": {"stem": lr, "head": 1e-3}} for step, lr in [(1, 1e-4), (2, 0.0)]]
+    stem = plot_learning_rates(rows).axes[0].lines[0]
+    assert [math.isnan(lr) for lr in stem.get_ydata()] == [False, True]
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([], "at least one meta step"),
+        ([history(3)[0], history(4)[1]], "same layer groups"),
+        ([history(3)[1], history(3)[0]], "increasing steps"),
+    ],
+)
+def test_unusable_rows_are_refused_in_words(plot, rows, message):
+    with pytest.raises(ValueError, match=message):
+        plot(rows)
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_missing_matplotlib_is_named_with_the_way_out(plot, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"pip install hf-metalr\[plot\]"):
+        plot(history(3))
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_global_state_stays_untouched(plot, monkeypatch):
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)
+    before = dict(matplotlib.rcParams)
+    plot(history(3)).savefig(io.BytesIO())
+    assert "matplotlib.pyplot" not in sys.modules
+    assert dict(matplotlib.rcParams) == before
