@@ -34,28 +34,34 @@ def make_layer_groups(
 ) -> tuple[LayerGroup, ...]:
     """Part the trainable parameters into layer groups, ordered from input to output, the head last.
 
-    named_parameters: a model, or the names of its trainable parameters in the order of `model.named_parameters()`.
-    Of a model the frozen parameters are read for the structure, so that freezing renames no group; tied weights
-    count once, under their first name.
+    Args:
+        named_parameters: a model, or the names of its trainable parameters in the order of `model.named_parameters()`.
+            Of a model the frozen parameters are read for the structure too, so that freezing renames no group; tied
+            weights count once, under their first name.
+        grouping:
+            `"block"`: embeddings (or stem), each block, norm, head. In a hierarchical network `stage.1.block.0` and
+            `stage.1.downsample`, in a flat one `layer.3`, with two towers `encoder.layer.3` and `decoder.layer.0`.
+            `"stage"`: the stages of a hierarchical network; of a flat one at most four runs of consecutive layers
+            (`layer.0-2`), as equal as possible, the longer ones first. The rest as for `"block"`.
+            `"tensor"`: each parameter tensor by itself, named as the parameter.
+            A mapping regular expression -> group name: the first expression found in a parameter name wins, and what
+            none matches falls to its `"block"` group. Such a group is a head if it is called `head` or holds
+            parameters of the head alone.
 
-    grouping:
-      "block"   embeddings (or stem), each block, norm, head. Hierarchical networks: `stage.1.block.0`,
-                `stage.1.downsample`; flat ones: `layer.3`; two towers: `encoder.layer.3`, `decoder.layer.0`.
-      "stage"   the stages of a hierarchical network; of a flat one, at most four runs of consecutive layers
-                (`layer.0-2`), of equal length as far as possible, the longer ones first. The rest as for "block".
-      "tensor"  each parameter tensor by itself, named as the parameter.
-      mapping   regular expression -> group name; the first expression found in a parameter name wins, and what
-                none matches falls to its "block" group. A group is a head if it is called "head" or holds
-                parameters of the head alone.
+    Returns:
+        Groups that hold every trainable parameter exactly once. At most one is called `head`; a network whose output
+        layer is tied to its embeddings, or a bare backbone, has none.
 
-    Every parameter is in exactly one group. Raises ValueError for an unknown grouping, a model without trainable
-    parameters, repeated names, and a pattern that matches nothing (with near misses).
+    Raises:
+        ValueError: the grouping is unknown, the model has no trainable parameter, a name occurs twice, or a pattern
+            is invalid or matches nothing (the message shows near misses).
 
-    >>> names = ["conv1.weight", "layer1.0.conv1.weight", "layer1.1.conv1.weight", "fc.weight", "fc.bias"]
-    >>> [group.name for group in make_layer_groups(names)]
-    ['stem', 'stage.1.block.0', 'stage.1.block.1', 'head']
-    >>> [group.name for group in make_layer_groups(names, {r"conv1|layer1": "backbone"})]
-    ['backbone', 'head']
+    Example:
+        >>> names = ["conv1.weight", "layer1.0.conv1.weight", "layer1.1.conv1.weight", "fc.weight", "fc.bias"]
+        >>> [group.name for group in make_layer_groups(names)]
+        ['stem', 'stage.1.block.0', 'stage.1.block.1', 'head']
+        >>> [group.name for group in make_layer_groups(names, {r"conv1|layer1": "backbone"})]
+        ['backbone', 'head']
     """
     if not isinstance(grouping, Mapping) and grouping not in GROUPINGS:
         raise ValueError(
@@ -64,12 +70,21 @@ def make_layer_groups(
         )
     all_names, trainable = _names(named_parameters)
     paths = unwrap(all_names)
-    units = place([without_adapter(path) for path in paths])
+    all_units = place([without_adapter(path) for path in paths])
     chosen = [position for position, name in enumerate(all_names) if name in trainable]
     names = [all_names[position] for position in chosen]
     unwrapped = [".".join(paths[position]) for position in chosen]
-    units = [units[position] for position in chosen]
-    labels = _labels(grouping, names, unwrapped, units)
+    units = [all_units[position] for position in chosen]
+    if isinstance(grouping, Mapping):
+        own = match_patterns(grouping, names, unwrapped)
+        labels = [group or unit.name for group, unit in zip(own, units, strict=True)]
+    elif grouping == "tensor":
+        labels = unwrapped
+    elif grouping == "stage":
+        runs = _runs_of_flat_lists(all_units)
+        labels = [unit.stage or runs.get(unit.name, unit.name) for unit in units]
+    else:
+        labels = [unit.name for unit in units]
     return _collect(names, labels, units)
 
 
@@ -97,21 +112,6 @@ def _names(named_parameters: Iterable[str] | nn.Module) -> tuple[list[str], froz
         repeated = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"`named_parameters` must be unique, found repeated {repeated[:3]}.")
     return names, frozenset(names)
-
-
-def _labels(
-    grouping: str | Mapping[str, str], names: Sequence[str], unwrapped: Sequence[str], units: Sequence[Unit]
-) -> list[str]:
-    """The group name of every parameter."""
-    if isinstance(grouping, Mapping):
-        own = match_patterns(grouping, names, unwrapped)
-        return [group or unit.name for group, unit in zip(own, units, strict=True)]
-    if grouping == "tensor":
-        return list(unwrapped)
-    if grouping == "stage":
-        runs = _runs_of_flat_lists(units)
-        return [unit.stage or runs.get(unit.name, unit.name) for unit in units]
-    return [unit.name for unit in units]
 
 
 def _runs_of_flat_lists(units: Sequence[Unit]) -> dict[str, str]:

@@ -86,7 +86,8 @@ def _base(paths: Sequence[Path]) -> Path:
         is_list = is_list or container_rank(segment) is not None or split_numbered(segment) is not None
         if is_list or segment.isdigit() or role_of(segment):
             return prefix[:length]
-    return prefix
+    is_one_module = all(path == prefix for path in body)
+    return prefix[:-1] if is_one_module else prefix
 
 
 def _holds_list(path: Path) -> bool:

@@ -14,8 +14,9 @@ def match_patterns(patterns: Mapping[str, str], names: Sequence[str], unwrapped:
 
     A pattern may speak of the name as given or of the name without the wrappers of torch and PEFT.
 
-    Raises ValueError for an empty mapping, an invalid expression, a group name that is no log key, and a pattern
-    that matches nothing or only what earlier patterns took.
+    Raises:
+        ValueError: the mapping is empty, an expression is invalid, a group name is no log key, or a pattern matches
+            nothing or only what earlier patterns took.
     """
     if not patterns:
         raise ValueError("`grouping` is an empty mapping. Give regex -> group name, or 'stage', 'block' or 'tensor'.")
