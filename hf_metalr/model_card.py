@@ -1,0 +1,211 @@
+"""The model card of a run with learned rates: plain facts in, a `huggingface_hub.ModelCard` out."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+# Metric identifiers of the Hub and names to print, where they differ from the key.
+METRIC_NAMES = {
+    "accuracy": ("accuracy", "Accuracy"),
+    "auroc": ("roc_auc", "AUROC"),
+    "balanced_accuracy": ("balanced_accuracy", "Balanced accuracy"),
+    "macro_f1": ("f1", "Macro F1"),
+}
+TAGS = ["metalr", "layer-wise-learning-rates"]
+ESTIMATORS = {
+    "lookahead": "a look-ahead on another batch (one extra forward and backward pass per meta step)",
+    "next_batch": "the gradient of the next training step (no extra pass)",
+}
+CITATIONS = """\
+```bibtex
+@inproceedings{chen2023metalr,
+  title     = {MetaLR: Meta-tuning of Learning Rates for Transfer Learning in Medical Imaging},
+  author    = {Chen, Yixiong and Liu, Li and Li, Jingxian and Jiang, Hua and Ding, Chris and Zhou, Zongwei},
+  booktitle = {Medical Image Computing and Computer Assisted Intervention (MICCAI)},
+  year      = {2023},
+  note      = {arXiv:2206.01408}
+}
+@article{chen2022rethinking,
+  title   = {Rethinking Two Consensuses of the Transferability in Deep Learning},
+  author  = {Chen, Yixiong and Li, Jingxian and Ding, Chris and Liu, Li},
+  journal = {arXiv preprint arXiv:2212.00399},
+  year    = {2022}
+}
+```"""
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What a model card says. Whatever is left empty is left out of the card.
+
+    Attributes:
+        model_name: what the model is called.
+        initial_lrs: the rate each layer group started with, input to output.
+        learned_lrs: the base rate each of them ended with; the same groups in the same order.
+        meta_estimator: "lookahead" or "next_batch".
+        settings: further settings of the run, in the order to print, such as `{"hyper_lr": 0.03}`.
+        model_class: the class to load the model with.
+        base_model: the Hub id of the pre-trained model. A local path is none: describe it in `base_model_text`.
+        base_model_text: a sentence about the pre-trained model.
+        dataset: the Hub id of the data set.
+        dataset_name: what the data set is called.
+        dataset_text: a sentence about the data set and its splits.
+        task: the task id of the Hub, such as "image-classification".
+        results: metric values by split, such as `{"test": {"auroc": 0.9}}`. With `task` and `dataset_name` they also
+            become the card's machine-readable results; values that are not finite do not.
+        figure_file: the picture of the learned rates, a path relative to the card.
+        remarks: Markdown paragraphs below the results.
+        versions: library versions by name.
+        license: the licence id of the Hub, such as "mit".
+    """
+
+    model_name: str
+    initial_lrs: Mapping[str, float]
+    learned_lrs: Mapping[str, float]
+    meta_estimator: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+    model_class: str = "AutoModel"
+    base_model: str | None = None
+    base_model_text: str = ""
+    dataset: str | None = None
+    dataset_name: str | None = None
+    dataset_text: str = ""
+    task: str | None = None
+    results: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    figure_file: str | None = None
+    remarks: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    license: str | None = None
+
+    def __post_init__(self) -> None:
+        if list(self.initial_lrs) != list(self.learned_lrs):
+            raise ValueError(
+                f"`learned_lrs` must name the layer groups of `initial_lrs` in the same order, found "
+                f"{list(self.learned_lrs)} beside {list(self.initial_lrs)}. Take both from the same run."
+            )
+        if self.meta_estimator not in ESTIMATORS:
+            raise ValueError(
+                f"`meta_estimator` must be one of {list(ESTIMATORS)}, found {self.meta_estimator!r}. A run without "
+                "learned rates has the card of `Trainer.create_model_card`."
+            )
+
+
+def build_model_card(facts: CardFacts) -> ModelCard:
+    """Write the card: metadata as YAML, then how to load the model, results, learned rates, settings and citations.
+
+    Example:
+        >>> facts = CardFacts("demo", {"stem": 1e-4, "head": 1e-3}, {"stem": 5e-5, "head": 2e-3}, "lookahead")
+        >>> card = build_model_card(facts)
+        >>> card.data.tags
+        ['metalr', 'layer-wise-learning-rates']
+        >>> "| `head` | 1.00e-03 | 2.00e-03 | × 2.00 |" in card.text
+        True
+    """
+    sections = [
+        _introduction(facts),
+        _section("How to load it", _loading(facts)),
+        _section("Results", _results(facts), facts.remarks),
+        _section("Learned rates", _learned_rates(facts)),
+        _section("Training", facts.base_model_text, facts.dataset_text, _settings(facts)),
+        _section("Versions", _table(["library", "version"], list(facts.versions.items()))),
+        _section("Citation", CITATIONS),
+    ]
+    body = "\n\n".join(section for section in sections if section)
+    return ModelCard(f"---\n{_metadata(facts).to_yaml()}\n---\n\n{body}\n")
+
+
+def _metadata(facts: CardFacts) -> ModelCardData:
+    eval_results = [
+        EvalResult(
+            task_type=facts.task,
+            dataset_type=facts.dataset or facts.dataset_name,
+            dataset_name=facts.dataset_name,
+            dataset_split=split,
+            metric_type=_metric_name(key)[0],
+            metric_name=_metric_name(key)[1],
+            metric_value=value,
+        )
+        for split, metrics in facts.results.items()
+        for key, value in metrics.items()
+        if facts.task and facts.dataset_name and math.isfinite(value)
+    ]
+    metrics = dict.fromkeys(_metric_name(key)[0] for metrics in facts.results.values() for key in metrics)
+    return ModelCardData(
+        library_name="transformers",
+        tags=TAGS,
+        license=facts.license,
+        base_model=facts.base_model,
+        datasets=[facts.dataset] if facts.dataset else None,
+        pipeline_tag=facts.task,
+        metrics=list(metrics) or None,
+        model_name=facts.model_name if eval_results else None,  # only the results carry it
+        eval_results=eval_results or None,
+    )
+
+
+def _introduction(facts: CardFacts) -> str:
+    source = f" from [{facts.base_model}](https://huggingface.co/{facts.base_model})" if facts.base_model else ""
+    data = f" on {facts.dataset_name}" if facts.dataset_name else ""
+    return (
+        f"# {facts.model_name}\n\n"
+        f"Fine-tuned{source}{data} with `hf_metalr`, which learns one learning rate per layer group while it trains "
+        "(MetaLR, [arXiv:2206.01408](https://arxiv.org/abs/2206.01408))."
+    )
+
+
+def _loading(facts: CardFacts) -> str:
+    return (
+        f"```python\nfrom transformers import {facts.model_class}\n\n"
+        f'model = {facts.model_class}.from_pretrained("path/to/this/folder")\n```\n\n'
+        "The learned rates belong to training; the model is an ordinary Transformers model and needs no `hf_metalr`."
+    )
+
+
+def _results(facts: CardFacts) -> str:
+    keys = list(dict.fromkeys(key for metrics in facts.results.values() for key in metrics))
+    rows = [
+        (split, *(_metric_value(metrics[key]) if key in metrics else "" for key in keys))
+        for split, metrics in facts.results.items()
+    ]
+    return _table(["split", *(_metric_name(key)[1] for key in keys)], rows)
+
+
+def _learned_rates(facts: CardFacts) -> str:
+    rows = [
+        (f"`{name}`", f"{first:.2e}", f"{last:.2e}", f"× {last / first:.2f}" if first else "")
+        for (name, first), last in zip(facts.initial_lrs.items(), facts.learned_lrs.values(), strict=True)
+    ]
+    figure = f"![Learned rate of each layer group over the steps]({facts.figure_file})\n\n" if facts.figure_file else ""
+    explanation = (
+        "Base rates from input to output; the schedule's factor multiplies them. They were judged by "
+        f"{ESTIMATORS[facts.meta_estimator]}.\n\n"
+    )
+    return explanation + figure + _table(["layer group", "initial", "learned", "change"], rows)
+
+
+def _settings(facts: CardFacts) -> str:
+    settings = {"meta_estimator": facts.meta_estimator, **facts.settings}
+    return _table(["setting", "value"], [(f"`{name}`", str(value)) for name, value in settings.items()])
+
+
+def _metric_name(key: str) -> tuple[str, str]:
+    return METRIC_NAMES.get(key, (key, key))
+
+
+def _metric_value(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else "undefined"
+
+
+def _section(title: str, *parts: str) -> str:
+    kept = "\n\n".join(part for part in parts if part)
+    return f"## {title}\n\n{kept}" if kept else ""
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table, or nothing without rows. A bar inside a cell would end it, so it is escaped."""
+    if not rows:
+        return ""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
