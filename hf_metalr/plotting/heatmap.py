@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INCHES_PER_GROUP = 0.17  # a name of 8 points with a little air
-# Rates that never moved would leave a colour scale without extent: show at least this factor.
-LEAST_RANGE = 1.1
 
 
 def plot_learning_rates_heatmap(rows: Sequence[HistoryRow], head_groups: Collection[str] = ("head",)) -> "Figure":
@@ -28,20 +26,17 @@ def plot_learning_rates_heatmap(rows: Sequence[HistoryRow], head_groups: Collect
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: no rows, rows of different layer groups, or steps that do not increase.
+        ValueError: no rows, rows of different layer groups, steps that do not increase, or no rate above 0.
     """
     table = read_table(rows)
     figure, axes = new_figure(8.0, 1.6 + INCHES_PER_GROUP * max(len(table.groups), 8))
     from matplotlib.colors import LogNorm
 
-    positive = table.lrs[np.isfinite(table.lrs)]
-    low, high = (positive.min(), positive.max()) if positive.size else (1.0, 1.0)
-    widen = max(1.0, np.sqrt(LEAST_RANGE * low / high))
     mesh = axes.pcolormesh(
         _edges(table.steps),
         np.arange(len(table.groups) + 1) - 0.5,
         table.lrs,
-        norm=LogNorm(low / widen, high * widen),
+        norm=LogNorm(),
         cmap="viridis",
         rasterized=True,  # thousands of steps would make a vector file of as many rectangles
     )

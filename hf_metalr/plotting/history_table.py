@@ -29,7 +29,7 @@ def read_table(rows: Sequence[HistoryRow]) -> HistoryTable:
     """Collect the rows.
 
     Raises:
-        ValueError: there is no row, the rows name different layer groups, or the steps do not increase.
+        ValueError: there is no row, the rows name different layer groups, the steps do not increase, or no rate is above 0.
     """
     if not rows:
         raise ValueError("`rows` must hold at least one meta step, found none. Did the run end before the first one?")
@@ -47,4 +47,8 @@ def read_table(rows: Sequence[HistoryRow]) -> HistoryTable:
             "Plot each run by itself, oldest row first."
         )
     lrs = np.array([[row["base_lr"][group] for row in rows] for group in groups], dtype=float)
+    if not (lrs > 0).any():
+        raise ValueError(
+            "`rows` must hold a rate above 0 to draw on a logarithmic axis, found none. Did the run freeze every group?"
+        )
     return HistoryTable(steps, groups, np.where(lrs > 0, lrs, np.nan))

@@ -34,7 +34,7 @@ def plot_learning_rates(rows: Sequence[HistoryRow], head_groups: Collection[str]
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: no rows, rows of different layer groups, or steps that do not increase.
+        ValueError: no rows, rows of different layer groups, steps that do not increase, or no rate above 0.
     """
     table = read_table(rows)
     figure, axes = new_figure(8.0, 4.8)

@@ -103,14 +103,18 @@ def test_map_names_do_not_overlap():
         history(1 + 1, steps=1),
         [{"step": step, "base_lr": {"head": 1e-3}} for step in (1, 2)],
         [{"step": step, "base_lr": {"stem": 0.0, "head": 1e-3}, "skipped": "no gradient"} for step in (1, 2)],
-        [{"step": 1, "base_lr": {"stem": 0.0}}],
     ],
-    ids=["one step", "head alone", "frozen group", "nothing to see"],
+    ids=["one step", "head alone", "frozen group"],
 )
 def test_degenerate_histories_are_drawn(plot, rows):
     buffer = io.BytesIO()
     plot(rows).savefig(buffer, format="png")
     assert len(Image.open(buffer).getcolors(maxcolors=1 << 24)) > 1
+
+
+def test_one_step_is_drawn_as_points():
+    assert {line.get_marker() for line in plot_learning_rates(history(3, steps=1)).axes[0].lines} == {"o"}
+    assert {line.get_marker() for line in plot_learning_rates(history(3, steps=2)).axes[0].lines} == {""}
 
 
 def test_a_rate_of_zero_leaves_a_gap():
@@ -126,6 +130,7 @@ def test_a_rate_of_zero_leaves_a_gap():
         ([], "at least one meta step"),
         ([history(3)[0], history(4)[1]], "same layer groups"),
         ([history(3)[1], history(3)[0]], "increasing steps"),
+        ([{"step": 1, "base_lr": {"stem": 0.0}}], "a rate above 0"),
     ],
 )
 def test_unusable_rows_are_refused_in_words(plot, rows, message):
