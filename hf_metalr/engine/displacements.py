@@ -102,6 +102,11 @@ class Displacements:
         }
         return {"lrs": dict(self._lrs), "tensors": tensors}
 
+    def shapes(self, model: nn.Module) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every recorded tensor by parameter name."""
+        names = {id(parameter): name for name, parameter in model.named_parameters()}
+        return {names[id(p)]: tuple(p.shape) for parameters in self.parameters.values() for p in parameters}
+
     @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Any], model: nn.Module) -> None:
         """Restore what `state_dict` returned."""

@@ -156,7 +156,7 @@ class MetaLR:
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run needs beside the optimizer's (and scheduler's) own state, where the rates are."""
         return {
-            "config": {"estimator": self.config.estimator, "lr_update": self.config.lr_update},
+            "config": self._identity(),
             "layer_groups": list(self.learning_rates),
             "step": self.step,
             "skipped": self.skipped,
@@ -165,12 +165,21 @@ class MetaLR:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned.
+        """Restore what `state_dict` returned; load the optimizer's and the scheduler's state first.
 
         Raises:
-            ValueError: the state was made with another estimator, update rule or grouping.
+            ValueError: the state was made with another estimator, update rule or grouping, or the loaded rates are out
+                of bounds.
         """
-        for name, expected in self.state_dict()["config"].items():
+        self.require_fitting(state)
+        self._require_sound_rates()
+        self.step, self.skipped = state["step"], state["skipped"]
+        self._rule.load_state_dict(state["rule"])
+        self._displacements.load_state_dict(state["displacements"], self.model)
+
+    def require_fitting(self, state: dict[str, Any]) -> None:
+        """Raise a ValueError if a state was made with another estimator, update rule or grouping."""
+        for name, expected in self._identity().items():
             if state["config"].get(name) != expected:
                 raise ValueError(
                     f"The saved state was made with {name}={state['config'].get(name)!r}; this run has {expected!r}."
@@ -180,9 +189,13 @@ class MetaLR:
                 f"The saved state has the layer groups {state['layer_groups']}, this run {list(self.learning_rates)}: "
                 "resume with the model and layer_groups that the checkpoint was made with."
             )
-        self.step, self.skipped = state["step"], state["skipped"]
-        self._rule.load_state_dict(state["rule"])
-        self._displacements.load_state_dict(state["displacements"], self.model)
+
+    def displacement_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every tensor whose displacement is recorded, by parameter name."""
+        return self._displacements.shapes(self.model)
+
+    def _identity(self) -> dict[str, str]:
+        return {"estimator": self.config.estimator, "lr_update": self.config.lr_update}
 
     def _before_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
         if self.scheduler is None and any("initial_lr" in group for group in optimizer.param_groups):

@@ -1,0 +1,101 @@
+"""Two faults of Transformers that would make our users' results wrong, mended from outside.
+
+Both are gated by version and by the symptom itself, so they fall silent where upstream is right.
+
+1. `complete_reload`: ``_load_from_checkpoint`` and ``_load_best_model`` load raw files with ``strict=False``, while
+   ViT-like models save under Hub names that differ from their module names: most weights are lost with a log line as
+   the only sign.
+   Upstream: transformers issues 48805 and 43701, pull request 49022. Delete when the oldest supported Transformers
+   loads what it saved.
+2. `loss_heeds_item_count`: a model whose forward takes ``**kwargs`` is believed to divide its loss by
+   ``num_items_in_batch``; where the loss ignores it (multi-label, regression, segmentation, many image classifiers),
+   the gradient is multiplied by accumulation steps × world size. Delete when the Trainer no longer guesses from a
+   signature.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from packaging.version import Version
+from safetensors import safe_open
+from torch import nn
+from transformers import PreTrainedModel
+
+from hf_metalr.engine.no_trace import isolated_rng, kept_buffers
+
+AFFECTED = Version(transformers.__version__) < Version("6")
+
+
+def complete_reload(model: nn.Module, checkpoint: str | Path) -> None:
+    """Load what the stock reload of a checkpoint left out; do nothing where it left nothing out.
+
+    Raises:
+        ValueError: the checkpoint lacks weights of the model.
+    """
+    saved = _saved_names(Path(checkpoint))
+    if not AFFECTED or saved is None:
+        return
+    missing = _missing_names(model, saved)
+    if not missing:
+        return
+    if not isinstance(model, PreTrainedModel):
+        raise ValueError(_missing_message(checkpoint, missing))
+    reloaded: PreTrainedModel
+    info: dict[str, Any]
+    reloaded, info = type(model).from_pretrained(  # type: ignore[misc]  # typed without output_loading_info
+        checkpoint, config=model.config, dtype=model.dtype, local_files_only=True, output_loading_info=True
+    )
+    if info["missing_keys"] or info["mismatched_keys"]:
+        raise ValueError(
+            _missing_message(checkpoint, sorted(map(str, info["missing_keys"] or info["mismatched_keys"])))
+        )
+    model.load_state_dict(reloaded.state_dict(), strict=True)
+
+
+def loss_heeds_item_count(model: nn.Module, inputs: Mapping[str, Any]) -> bool:
+    """Return whether the model's loss really is divided by ``num_items_in_batch``, by asking it twice.
+
+    Costs two forwards without gradients; leaves no trace in random streams, buffers or modes.
+    """
+    losses = []
+    with torch.no_grad(), kept_buffers(model):
+        for count in (1, 2):
+            with isolated_rng(0):
+                outputs = model(**inputs, num_items_in_batch=torch.tensor(count, device=_device_of(model)))
+            losses.append(outputs["loss"] if isinstance(outputs, Mapping) else outputs[0])
+    return not torch.equal(losses[0], losses[1])
+
+
+def _saved_names(checkpoint: Path) -> set[str] | None:
+    """Names of the tensors in a checkpoint's safetensors files; None where it has none (adapters, sharded engines)."""
+    files = sorted(checkpoint.glob("model*.safetensors"))
+    if not files:
+        return None
+    names: set[str] = set()
+    for file in files:
+        with safe_open(file, framework="pt") as content:
+            names.update(content.keys())
+    return names
+
+
+def _missing_names(model: nn.Module, saved: set[str]) -> list[str]:
+    # A tensor that shares its memory with a saved one (tied embeddings) is not missing.
+    state = {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
+    memory = {state[name].data_ptr() for name in saved & state.keys()}
+    return [name for name, value in state.items() if name not in saved and value.data_ptr() not in memory]
+
+
+def _missing_message(checkpoint: str | Path, missing: list[str]) -> str:
+    shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
+    return (
+        f"The checkpoint {str(checkpoint)!r} does not fit the model: {len(missing)} of its tensors are missing or "
+        "have another "
+        f"shape ({shown}). Reload it into the model that it was saved from."
+    )
+
+
+def _device_of(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device

@@ -1,0 +1,69 @@
+"""One process of a training run; `torchrun` starts several. Usage: worker.py OUTPUT_DIR SETTINGS_JSON
+
+Writes `rank-R.json` (world size, learned rates, all-reduce sizes) and `rank-R.pt` (weights) into OUTPUT_DIR.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ["ACCELERATE_USE_CPU"] = "true"
+
+import torch
+
+torch.set_num_threads(1)
+
+from tests.trainer.tiny import Images, make_convnext, make_trainer, make_vit
+
+
+class Counted:
+    """Counts the elements of every `torch.distributed.all_reduce`; DDP's own run in C++ and are not among them."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self._original = torch.distributed.all_reduce
+
+    def __call__(self, tensor: torch.Tensor, *args: object, **kwargs: object) -> object:
+        self.sizes.append(tensor.numel())
+        return self._original(tensor, *args, **kwargs)
+
+
+def main(output_dir: Path, settings: dict) -> None:
+    size, repeat = settings.pop("train_size", 48), settings.pop("repeat_first", 0)
+    images = Images(size)
+    train = [images[i] for i in (*range(size), *range(repeat))]
+    meta = settings.pop("meta_size", None)
+    model = make_convnext() if settings.pop("model", "vit") == "convnext" else make_vit(dropout=0.0)
+    poisoned = settings.pop("poisoned_rank", None)
+    trainer = make_trainer(
+        output_dir, model, train, meta_dataset=None if meta is None else Images(meta, seed=9), **settings
+    )
+    rank = trainer.args.process_index
+    if poisoned == rank:
+        healthy = trainer.compute_loss
+
+        def compute_loss(model, inputs, *args, **kwargs):
+            meta = "num_items_in_batch" not in kwargs
+            loss = healthy(model, inputs, *args, **kwargs)
+            return loss * float("nan") if meta else loss
+
+        trainer.compute_loss = compute_loss
+    counted = torch.distributed.all_reduce = Counted()
+    trainer.train()
+    groups = len(trainer.learning_rates)
+    result = {
+        "world_size": trainer.args.world_size,
+        "backend_world_size": torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1,
+        "wrapped": type(trainer.model_wrapped).__name__,
+        "learning_rates": trainer.learning_rates,
+        "skipped": trainer.metalr.skipped if trainer.metalr is not None else 0,
+        "group_count": groups,
+        "all_reduces": counted.sizes,
+    }
+    (output_dir / f"rank-{rank}.json").write_text(json.dumps(result))
+    torch.save(trainer.model.state_dict(), output_dir / f"rank-{rank}.pt")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]))

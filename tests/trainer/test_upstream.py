@@ -1,0 +1,134 @@
+"""Two upstream faults do not reach our users; plain `Trainer` shows that they are still there."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.data import Dataset
+from transformers import ResNetConfig, ResNetForImageClassification, Trainer, set_seed
+
+from tests.trainer.tiny import (
+    Images,
+    Texts,
+    make_bert,
+    make_convnext,
+    make_plain_trainer,
+    make_trainer,
+    make_vit,
+    weights,
+)
+
+ESTIMATORS = ["lookahead", "next_batch", "off"]
+
+
+class Findings(Dataset):
+    """Images with several labels each."""
+
+    def __len__(self) -> int:
+        return 48
+
+    def __getitem__(self, index: int) -> dict:
+        sample = Images(48)[index]
+        return {"pixel_values": sample["pixel_values"], "labels": torch.eye(3)[sample["labels"]]}
+
+
+def make_resnet():
+    set_seed(0)
+    sizes = {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1], "layer_type": "basic", "num_labels": 3}
+    return ResNetForImageClassification(ResNetConfig(**sizes))
+
+
+def first_gradient_norm(trainer: Trainer) -> float:
+    trainer.train()
+    return trainer.state.log_history[0]["grad_norm"]
+
+
+def micro_batches(size: int) -> dict:
+    return {
+        "per_device_train_batch_size": size,
+        "gradient_accumulation_steps": 8 // size,
+        "max_steps": 1,
+        "logging_steps": 1,
+    }
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_multi_label_loss_does_not_grow_with_accumulation(tmp_path: Path, estimator: str) -> None:
+    def run(size: int) -> float:
+        model = make_vit(dropout=0.0, problem_type="multi_label_classification")
+        return first_gradient_norm(
+            make_trainer(tmp_path / str(size), model, Findings(), meta_estimator=estimator, **micro_batches(size))
+        )
+
+    assert run(2) == pytest.approx(run(8), rel=1e-4)
+
+
+def test_trainer_still_inflates_the_multi_label_loss(tmp_path: Path) -> None:
+    # when this fails, upstream is mended and `loss_heeds_item_count` can go
+    def run(size: int) -> float:
+        model = make_vit(dropout=0.0, problem_type="multi_label_classification")
+        return first_gradient_norm(make_plain_trainer(tmp_path / str(size), model, Findings(), **micro_batches(size)))
+
+    assert run(2) == pytest.approx(4 * run(8), rel=1e-2)
+
+
+@pytest.mark.parametrize(("make_model", "heeds"), [(make_vit, True), (make_bert, False), (make_resnet, False)])
+def test_only_losses_that_ignore_the_count_are_averaged_by_the_trainer(tmp_path: Path, make_model, heeds: bool) -> None:
+    data = Texts(48) if make_model is make_bert else Images(48)
+    trainer = make_trainer(tmp_path, make_model(), data, meta_estimator="off", **micro_batches(2))
+    before, stream = weights(trainer.model), torch.get_rng_state()
+    trainer._check_item_count(trainer.data_collator([data[0], data[1]]))
+    assert trainer.model_accepts_loss_kwargs is heeds
+    assert torch.equal(torch.get_rng_state(), stream)
+    assert all(torch.equal(value, before[name]) for name, value in trainer.model.state_dict().items())
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("make_model", [make_vit, make_convnext, make_bert])
+def test_reloading_brings_every_weight_back(tmp_path: Path, make_model, estimator: str) -> None:
+    data = Texts(48) if make_model is make_bert else Images(48)
+    saving = {"save_strategy": "steps", "save_steps": 3, "max_steps": 3}
+    trained = make_trainer(tmp_path, make_model(), data, meta_estimator=estimator, **saving)
+    trained.train()
+    fresh = make_trainer(tmp_path / "other", make_model(), data, meta_estimator=estimator)
+    fresh._load_from_checkpoint(str(tmp_path / "checkpoint-3"))
+    for name, value in fresh.model.state_dict().items():
+        assert torch.equal(value, trained.model.state_dict()[name]), name
+
+
+def test_trainer_still_loses_weights_of_a_vit(tmp_path: Path) -> None:
+    # when this fails, upstream is mended and `complete_reload` can go
+    trained = make_plain_trainer(tmp_path, save_strategy="steps", save_steps=3, max_steps=3)
+    trained.train()
+    fresh = make_plain_trainer(tmp_path / "other")
+    fresh._load_from_checkpoint(str(tmp_path / "checkpoint-3"))
+    state, expected = fresh.model.state_dict(), trained.model.state_dict()
+    assert not all(torch.equal(state[name], expected[name]) for name in state)
+
+
+def test_a_checkpoint_of_another_model_is_an_error(tmp_path: Path) -> None:
+    make_trainer(tmp_path, save_strategy="steps", save_steps=3, max_steps=3).train()
+    deeper = make_trainer(tmp_path / "other", make_vit(num_hidden_layers=3))
+    with pytest.raises(ValueError, match="does not fit the model"):
+        deeper._load_from_checkpoint(str(tmp_path / "checkpoint-3"))
+
+
+def test_the_best_model_has_the_recorded_metric(tmp_path: Path) -> None:
+    # catches: a best model of which most weights are those of the last step
+    trainer = make_trainer(
+        tmp_path,
+        eval_dataset=Images(30, seed=5),
+        eval_strategy="steps",
+        eval_steps=1,
+        save_strategy="steps",
+        save_steps=1,
+        load_best_model_at_end=True,
+        learning_rate=9e-3,
+        lr_update="log_adam",
+        metric_for_best_model="eval_loss",
+        greater_is_better=True,  # the worst, which is not the last
+    )
+    trainer.train()
+    assert trainer.state.best_global_step != 6
+    assert math.isclose(trainer.evaluate()["eval_loss"], trainer.state.best_metric, rel_tol=1e-6)
