@@ -29,7 +29,7 @@ def read_table(rows: Sequence[HistoryRow]) -> HistoryTable:
     """Collect the rows.
 
     Raises:
-        ValueError: there is no row, the layer groups differ between rows, the steps do not increase, or no rate is above 0.
+        ValueError: no row, layer groups that differ between rows, steps that do not increase, or no rate above 0.
     """
     if not rows:
         raise ValueError("`rows` must hold at least one meta step, found none. Did the run end before the first one?")
