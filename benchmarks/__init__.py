@@ -1,0 +1,1 @@
+"""Measurements that the README cites; each module is one command."""

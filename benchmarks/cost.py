@@ -1,0 +1,154 @@
+"""What learned rates cost: time per training step and peak memory, relative to plain training.
+
+    python -m benchmarks.cost
+
+writes ``cost.jsonl`` (every figure) and ``cost.md`` (the tables) into ``benchmarks/results``.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import statistics
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+import transformers
+
+from benchmarks import loops, report, trainers
+from benchmarks.peak_memory import peak_tensor_bytes
+from benchmarks.workloads import MODELS, Workload, seconds
+
+RESULTS = Path(__file__).parent / "results"
+BASELINE = "plain"
+# A multiple of 5, so that every round holds the same share of meta steps of the thinned look-ahead.
+STEPS_PER_ROUND = 5
+# Past the first meta step of every method.
+STEPS_OF_MEMORY_TRACE = 6
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, and write the results."""
+    options = _parse(argv)
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    rows = [_environment(options)]
+    for model_name in options.models:
+        for batch_size in options.batch_sizes:
+            workload = Workload(model_name, batch_size)
+            for part in options.parts:
+                new = PARTS[part](workload, options.rounds)
+                rows += [{"part": part, "model": model_name, "batch_size": batch_size} | row for row in new]
+                print(report.table(rows[-len(new) :]), flush=True)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "cost.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (options.out / "cost.md").write_text(report.page(rows), encoding="utf-8")
+
+
+def time_loops(workload: Workload, rounds: int) -> list[dict]:
+    """Time each method's step in a bare PyTorch loop."""
+    steps = {name: make(workload) for name, make in loops.METHODS.items()}
+    return _ratios({name: partial(_seconds_per_step, step) for name, step in steps.items()}, rounds)
+
+
+def time_trainers(workload: Workload, rounds: int) -> list[dict]:
+    """Time each method's step inside the Trainer."""
+    return _ratios({name: partial(run, workload, STEPS_PER_ROUND) for name, run in trainers.METHODS.items()}, rounds)
+
+
+def trace_memory(workload: Workload, rounds: int) -> list[dict]:
+    """Measure each method's peak memory, in a process of its own; exact, so once."""
+    os.environ["KINETO_LOG_LEVEL"] = "99"  # the profiler announces itself on every use
+    # spawn: a forked child would inherit the allocator's history
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        peaks = pool.starmap(_peak, [(name, workload) for name in loops.METHODS], chunksize=1)
+    copy = sum(parameter.nbytes for parameter in workload.new_model().parameters() if parameter.requires_grad)
+    return [
+        {"method": name, "peak_bytes": peak, "trainable_bytes": copy, "extra_copies": (peak - peaks[0]) / copy}
+        for name, peak in zip(loops.METHODS, peaks, strict=True)
+    ]
+
+
+PARTS: dict[str, Callable[[Workload, int], list[dict]]] = {
+    "loop": time_loops,
+    "trainer": time_trainers,
+    "memory": trace_memory,
+}
+
+
+def _peak(method: str, workload: Workload) -> int:
+    torch.set_num_threads(1)
+    next(workload.batches())  # the data exist before the trace begins
+
+    def train() -> loops.Step:
+        step = loops.METHODS[method](workload)
+        for _ in range(STEPS_OF_MEMORY_TRACE):
+            step()
+        return step
+
+    return peak_tensor_bytes(train)
+
+
+def _seconds_per_step(step: loops.Step) -> float:
+    began = seconds()
+    for _ in range(STEPS_PER_ROUND):
+        step()
+    return (seconds() - began) / STEPS_PER_ROUND
+
+
+def _ratios(timers: dict[str, Callable[[], float]], rounds: int) -> list[dict]:
+    """Time all methods in turn, round after round, and compare each with the baseline of the same round.
+
+    A changing clock rate or a busy neighbour hits all methods of a round alike. Each round begins with another method.
+    """
+    names = list(timers)
+    for name in names:
+        timers[name]()  # warm-up: optimizer state, buffers, kernel caches
+    timed: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(rounds):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            timed[name].append(timers[name]())
+    rows = []
+    for name in names:
+        ratios = [mine / plain for mine, plain in zip(timed[name], timed[BASELINE], strict=True)]
+        rows.append(
+            {
+                "method": name,
+                "milliseconds": 1000 * statistics.median(timed[name]),
+                "ratio": statistics.median(ratios),
+                "ratio_min": min(ratios),
+                "ratio_max": max(ratios),
+                "rounds": rounds,
+            }
+        )
+    return rows
+
+
+def _environment(options: argparse.Namespace) -> dict:
+    return {
+        "part": "environment",
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "rounds": options.rounds,
+        "steps_per_round": STEPS_PER_ROUND,
+    }
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--batch-sizes", nargs="+", type=int, default=[8, 32])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    main()
