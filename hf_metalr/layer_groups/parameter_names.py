@@ -27,7 +27,7 @@ def unwrap(names: Sequence[str]) -> list[Path]:
     paths = [tuple(s for s in name.split(".") if s not in _INSERTED_SEGMENTS) for name in names]
     while all(len(path) > 1 and path[0] == _OUTER_WRAPPER for path in paths):
         paths = [path[1:] for path in paths]
-    return [path[2:] if path[:2] == _PEFT_PREFIX and len(path) > 2 else path for path in paths]
+    return [path[2:] if path[:2] == _PEFT_PREFIX else path for path in paths]
 
 
 def without_adapter(path: Path) -> Path:

@@ -10,12 +10,12 @@ from hf_metalr.layer_groups.words import Role, container_rank, inner_index, role
 HEAD = "head"
 
 # Compared in this order: part of the network, position of the tower, phase in the tower, position of the list item
-# (or of the module beside the lists), phase in the stage, position of the block.
-SortKey = tuple[int, int, int, int, int, int]
+# (or of the module beside the lists), position of the part of a stage.
+SortKey = tuple[int, int, int, int, int]
 _INPUT, _BODY, _OUTPUT = 0, 1, 2
 
-# The parts of a stage besides its blocks. They stand where they are defined (a downsampling layer ends a Swin stage
-# and begins a ConvNeXt stage), but embeddings come first, and a norm kept in a list of its own comes last.
+# The parts of a stage besides its blocks. They stand where they are defined: a downsampling layer ends a Swin stage
+# and begins a ConvNeXt stage.
 _STAGE_PARTS = (Role.EMBEDDINGS, Role.DOWNSAMPLE, Role.NORM)
 
 
@@ -67,7 +67,7 @@ class _Placement:
 
     def unit(self, position: int) -> Unit:
         if self.layout.heads[position]:
-            return Unit(HEAD, (_OUTPUT, 0, 0, 0, 0, 0), is_head=True)
+            return Unit(HEAD, (_OUTPUT, 0, 0, 0, 0), is_head=True)
         spot = self.layout.spots[position] or self._parallel_spot(position)
         return self._in_list(position, spot) if spot else self._beside_lists(position)
 
@@ -78,19 +78,17 @@ class _Placement:
             is_common_word = not spot.word or container_rank(spot.word) is not None
             word = "layer" if is_common_word and not tower.needs_word else spot.word.strip("_")
             series = ".".join((*tower.prefix, word))
-            return Unit(f"{series}.{spot.index}", (*item, 1, 0), series=(series, spot.index))
+            return Unit(f"{series}.{spot.index}", (*item, 0), series=(series, spot.index))
         word = spot.word.strip("_") if tower.needs_word else "stage"
         stage = ".".join((*tower.prefix, word, str(spot.index)))
         block = self._block_of(spot)
         if block is not None:
-            return Unit(f"{stage}.block.{block}", (*item, 1, position), stage=stage)
+            return Unit(f"{stage}.block.{block}", (*item, position), stage=stage)
         if spot.rest[0].isdigit() or spot.rest[0] in ("weight", "bias"):
-            return Unit(stage, (*item, 1, position), stage=stage)
+            return Unit(stage, (*item, position), stage=stage)
         role = role_of(spot.rest[0])
         part = role.value if role in _STAGE_PARTS else spot.rest[0].strip("_")
-        is_parallel = self.layout.spots[position] is None
-        phase = 0 if role is Role.EMBEDDINGS else 2 if is_parallel and role is Role.NORM else 1
-        return Unit(f"{stage}.{part}", (*item, phase, position), stage=stage)
+        return Unit(f"{stage}.{part}", (*item, position), stage=stage)
 
     def _beside_lists(self, position: int) -> Unit:
         child = self.layout.children[position][0]
@@ -109,10 +107,10 @@ class _Placement:
         else:
             name = child.strip("_")
         if tower is None:
-            key = (_INPUT, 0, 0, 0, 0, 0) if is_input else (_BODY, position, 0, 0, 0, 0)
+            key = (_INPUT, 0, 0, 0, 0) if is_input else (_BODY, position, 0, 0, 0)
             return Unit(name, key)
         prefix = next(found.prefix for found in self.layout.towers.values() if found.path == tower)
-        return Unit(".".join((*prefix, name)), (_BODY, start, 0 if is_input else 1, position, 0, 0))
+        return Unit(".".join((*prefix, name)), (_BODY, start, 0 if is_input else 1, position, 0))
 
     def _block_of(self, spot: Spot) -> int | None:
         if spot.rest and (spot.list_path, spot.index, spot.rest[0]) in self.nested:

@@ -106,6 +106,50 @@ HABITS = {
         "net.vit.embeddings.cls_token net.vit.layers.0.a.weight net.vit.layernorm.weight net.classifier.weight",
         "embeddings layer.0 norm head",
     ),
+    "input projection": (
+        "input_proj.weight layers.0.a.weight layers.1.a.weight norm.weight head.weight",
+        "stem layer.0 layer.1 norm head",
+    ),
+    "embeddings defined behind the blocks": (
+        "transformer.resblocks.0.a.weight transformer.resblocks.1.a.weight token_embedding.weight ln_final.weight "
+        "text_projection.weight",
+        "embeddings layer.0 layer.1 norm head",
+    ),
+    "a neck with layers of its own": (
+        "patch_embed.proj.weight blocks.0.a.weight blocks.1.a.weight norm.weight neck.layers.0.a.weight "
+        "neck.norm.weight head.weight",
+        "embeddings blocks.0 blocks.1 norm neck.layer.0 neck.norm head",
+    ),
+    "two encoders with parallel lists": (
+        "a.patch_embed.0.p.weight a.patch_embed.1.p.weight a.block.0.0.m.weight a.block.1.0.m.weight "
+        "b.patch_embed.0.p.weight b.patch_embed.1.p.weight b.block.0.0.m.weight b.block.1.0.m.weight head.weight",
+        "a.stage.0.embeddings a.stage.0.block.0 a.stage.1.embeddings a.stage.1.block.0 "
+        "b.stage.0.embeddings b.stage.0.block.0 b.stage.1.embeddings b.stage.1.block.0 head",
+    ),
+    "levels and layers": (
+        "embeddings.p.weight levels.0.layers.0.a.weight levels.0.downsample.norm.weight levels.1.layers.0.a.weight "
+        "head.weight",
+        "embeddings stage.0.block.0 stage.0.downsample stage.1.block.0 head",
+    ),
+    "numbered stages and units": (
+        "stem.weight stage1.unit1.conv.weight stage1.unit2.conv.weight stage2.unit1.conv.weight fc.weight",
+        "stem stage.1.block.1 stage.1.block.2 stage.2.block.1 head",
+    ),
+    "transformers inside stages": (
+        "conv_stem.c.weight e.layer.0.layer.0.conv.weight e.layer.1.downsampling_layer.conv.weight "
+        "e.layer.1.transformer.layer.0.a.weight e.layer.1.transformer.layer.1.a.weight e.layer.1.fusion.c.weight "
+        "classifier.weight",
+        "stem stage.0.block.0 stage.1.downsample stage.1.block.0 stage.1.block.1 stage.1.fusion head",
+    ),
+    "shared layers": (
+        "albert.embeddings.w.weight albert.encoder.embedding_hidden_mapping_in.weight "
+        "albert.encoder.albert_layer_groups.0.albert_layers.0.ffn.weight albert.pooler.weight classifier.weight",
+        "embeddings layer.0 pooler head",
+    ),
+    "a parameter behind the head": (
+        "conv1.weight layer1.0.conv.weight _fc.weight temperature",
+        "stem stage.1.block.0 temperature head",
+    ),
     "small cnn": ("conv1.weight bn1.weight conv2.weight bn2.weight fc.weight", "conv1 bn1 conv2 bn2 head"),
     "mlp": ("fc1.weight fc1.bias fc2.weight fc3.weight fc3.bias", "fc1 fc2 head"),
     "module list": ("convs.0.weight convs.1.weight out.weight", "convs.0 convs.1 head"),
@@ -146,6 +190,9 @@ def test_a_bare_backbone_has_no_head():
     groups = make_layer_groups(["embeddings.cls_token", *layers, "layernorm.weight", "pooler.dense.weight"])
     assert names(groups) == ["embeddings", "layer.0", "layer.1", "norm", "pooler"]
     assert not any(group.is_head for group in groups)
+
+    ends_in_a_convolution = ["conv_stem.weight", "layer.0.conv.weight", "conv_1x1.conv.weight", "conv_1x1.bn.weight"]
+    assert names(make_layer_groups(ends_in_a_convolution)) == ["stem", "layer.0", "conv_1x1"]
 
 
 def test_numbers_sort_as_numbers():
@@ -215,6 +262,13 @@ def test_adapters_group_with_the_layer_they_adapt():
     assert len(make_layer_groups(given, "tensor")) == 5
 
 
-def test_adapted_output_layer_without_a_head_word():
-    given = ["base_model.model.0.lora_A.default.weight", "base_model.model.1.lora_A.default.weight"]
-    assert names(make_layer_groups([*given, given[1].replace("_A", "_B")])) == ["layer.0", "head"]
+@pytest.mark.parametrize(
+    "adapted",
+    [["lora_A.default.weight", "lora_B.default.weight"], ["base_layer.weight"], ["modules_to_save.default.weight"]],
+)
+def test_adapted_output_layer_without_a_head_word(adapted):
+    given = [f"base_model.model.{layer}.mlp.{part}" for layer in range(2) for part in adapted]
+    given += [f"base_model.model.2.{part}" for part in adapted]
+    groups = make_layer_groups(given)
+    assert names(groups) == ["layer.0", "layer.1", "head"]
+    assert groups[-1].parameter_names == tuple(given[-len(adapted) :])

@@ -40,6 +40,10 @@ def test_own_groups_stand_where_their_first_parameter_stands():
     assert list(grouped({"layernorm|cls_token": "ends"})) == ["ends", "layer.0", "layer.1", "head"]
 
 
+def test_a_head_of_ones_own_stands_last_wherever_it_begins():
+    assert list(grouped({"classifier|cls_token": "head"})) == ["layer.0", "layer.1", "norm", "head"]
+
+
 def test_two_patterns_may_share_a_group():
     assert grouped({"layers.0": "body", "layers.1": "body"})["body"] == tuple(NAMES[1:4])
 
