@@ -16,46 +16,22 @@ group.
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import ASGD, LBFGS, Optimizer, Rprop
+from torch.optim import Optimizer
 
+from hf_metalr.engine.checks import require_sound_rates, require_supported
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.displacements import Displacements
+from hf_metalr.engine.meta_step import MetaStep
 from hf_metalr.engine.no_trace import hidden_gradients, isolated_rng, kept_buffers, mixed_seed
 from hf_metalr.engine.rates import base_lrs, effective_lrs, set_base_lr
 from hf_metalr.engine.rules import Measurement, make_rule
 from hf_metalr.equations import bound_lr, inner_product
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
 from hf_metalr.layer_groups.param_groups import expand_scheduler, split_param_groups
-
-# Their displacement is not proportional to the learning rate, so neither the hypergradient nor the rescaling would
-# hold.
-_UNSUPPORTED_OPTIMIZERS = (LBFGS, Rprop, ASGD)
-
-
-@dataclass(frozen=True)
-class MetaStep:
-    """What one meta step measured and did; dictionaries run over layer groups from input to output.
-
-    Args:
-        step: number of the optimizer step, from 1, that was taken with these rates.
-        base_lr: learned base rates after the move.
-        effective_lr: rates, schedule included, of the optimizer step ``step``.
-        hypergradient: ``h = ∂L_meta/∂α`` per group; None where it is not finite.
-        meta_loss: this process's meta loss; None where the estimator computes none.
-        skipped: why nothing was moved, or None.
-    """
-
-    step: int
-    base_lr: dict[str, float]
-    effective_lr: dict[str, float]
-    hypergradient: dict[str, float | None]
-    meta_loss: float | None = None
-    skipped: str | None = None
 
 
 class MetaLR:
@@ -115,7 +91,7 @@ class MetaLR:
         rank: int = 0,
     ) -> None:
         self.config = config or MetaLRConfig()
-        _require_supported(optimizer)
+        require_supported(optimizer)
         if self.config.estimator == "lookahead" and meta_loss is None:
             raise ValueError(
                 "estimator='lookahead' needs meta_loss, a function that returns the loss of a meta batch; found None."
@@ -133,7 +109,7 @@ class MetaLR:
         parents = split_param_groups(optimizer, model, self.layer_groups)
         if scheduler is not None:
             expand_scheduler(scheduler, parents)
-        self._require_sound_rates()
+        require_sound_rates(self.optimizer, self.config)
         self._rule = make_rule(self.config)
         self._displacements = Displacements(optimizer)
         self._hooks = [
@@ -172,7 +148,7 @@ class MetaLR:
                 of bounds.
         """
         self.require_fitting(state)
-        self._require_sound_rates()
+        require_sound_rates(self.optimizer, self.config)
         self.step, self.skipped = state["step"], state["skipped"]
         self._rule.load_state_dict(state["rule"])
         self._displacements.load_state_dict(state["displacements"], self.model)
@@ -280,36 +256,4 @@ class MetaLR:
             hypergradient={name: value if math.isfinite(value) else None for name, value in hypergradients.items()},
             meta_loss=meta_loss,
             skipped=skipped,
-        )
-
-    def _require_sound_rates(self) -> None:
-        rates: dict[str, float] = {}
-        for group in self.optimizer.param_groups:
-            name, lr = group.get("layer_group"), float(group.get("initial_lr", group["lr"]))
-            if name is not None and rates.setdefault(name, lr) != lr:
-                raise ValueError(
-                    f"Parameters of a layer group share one learning rate; in group {name!r} the optimizer has "
-                    f"{rates[name]} "
-                    f"and {lr}. Give these parameters layer groups of their own through patterns in layer_groups."
-                )
-        if not rates:
-            raise ValueError(
-                "The optimizer holds no trainable parameter of the model: no learning rate can be learned."
-            )
-        for name, lr in rates.items():
-            if lr != 0 and not self.config.min_lr <= lr <= self.config.max_lr:
-                raise ValueError(
-                    f"The learning rate {lr} of layer group {name!r} lies outside [min_lr, max_lr] = "
-                    f"[{self.config.min_lr}, {self.config.max_lr}]: start within the bounds or widen them."
-                )
-
-
-def _require_supported(optimizer: Optimizer) -> None:
-    if not isinstance(optimizer, Optimizer):
-        raise ValueError(f"optimizer must be a torch.optim.Optimizer; found {type(optimizer).__name__}.")
-    if isinstance(optimizer, _UNSUPPORTED_OPTIMIZERS):
-        raise ValueError(
-            f"{type(optimizer).__name__} takes steps that are not proportional to the learning rate, so it cannot be "
-            "learned "
-            "from them. Use SGD, Adam, AdamW or another optimizer that multiplies its update by the rate."
         )

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Any, TextIO
 
-from hf_metalr.engine.engine import MetaStep
+from hf_metalr.engine.meta_step import MetaStep
 
 HISTORY_NAME = "metalr_history.jsonl"
 

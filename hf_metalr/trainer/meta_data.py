@@ -1,6 +1,6 @@
 """Where meta batches come from: a data set, and batches that are a pure function of (seed, step, rank)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import datasets
@@ -160,8 +160,3 @@ def _strata(dataset: datasets.Dataset, count: int) -> str | None:
             if rarest >= 2 and feature.num_classes <= min(count, len(dataset) - count):
                 return column
     return None
-
-
-def label_columns(batch: Any, label_names: Sequence[str]) -> list[str]:
-    """Return the names of the labels that a batch holds."""
-    return [name for name in label_names if name in batch]

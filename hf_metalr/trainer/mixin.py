@@ -6,35 +6,28 @@ rates. The loop, clipping, scheduler creation and ``compute_loss`` are those of 
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import datasets
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from transformers import Trainer
 from transformers.utils import logging
 
 from hf_metalr.engine import MetaLR, MetaStep
 from hf_metalr.layer_groups.param_groups import head_names
-from hf_metalr.trainer import upstream
 from hf_metalr.trainer.arguments import DEEPSPEED_REFUSED, MetaLRTrainingArguments
 from hf_metalr.trainer.checkpoint import read_engine_state, save_engine_state
 from hf_metalr.trainer.console import LR_LOG_PREFIX, summarize_on_console
 from hf_metalr.trainer.history_callback import HistoryCallback
 from hf_metalr.trainer.initial_rates import set_up_rates
-from hf_metalr.trainer.meta_data import MetaBatches, MetaLoader, carve_meta_set, label_columns, require_meta_dataset
+from hf_metalr.trainer.meta_data import MetaBatches, MetaLoader, carve_meta_set, require_meta_dataset
+from hf_metalr.trainer.upstream import UpstreamFixes
 
 logger = logging.get_logger(__name__)
 
-# At type-checking time the mixin is a Trainer; at run time the parent is whatever trainer it is mixed into.
-if TYPE_CHECKING:
-    _Base = Trainer
-else:
-    _Base = object
 
-
-class MetaLRMixin(_Base):
+class MetaLRMixin(UpstreamFixes):
     """Learns one learning rate per layer group inside any subclass of `transformers.Trainer`.
 
     Put it first: ``class MetaLRSeq2SeqTrainer(MetaLRMixin, Seq2SeqTrainer)``. Arguments as in `MetaLRTrainer`.
@@ -62,7 +55,6 @@ class MetaLRMixin(_Base):
                 f"args must be MetaLRTrainingArguments (TrainingArguments with the settings of the learned rates); "
                 f"found {type(self.args).__name__}."
             )
-        self._item_count_checked = False
         self._settle_meta_dataset()
         if self.args.meta_estimator != "off":
             self._refuse_deepspeed()
@@ -136,7 +128,7 @@ class MetaLRMixin(_Base):
         assert self.metalr is not None
         assert self._meta_loader is not None
         inputs = self._prepare_inputs(self._meta_loader.batch(self.metalr.step))
-        if not label_columns(inputs, self.label_names) and not self.can_return_loss:
+        if not any(name in inputs for name in self.label_names) and not self.can_return_loss:
             raise ValueError(
                 f"Meta batches must hold labels; none of {list(self.label_names)} is among the columns {list(inputs)}. "
                 "Add them to meta_dataset, or name them with label_names."
@@ -203,40 +195,6 @@ class MetaLRMixin(_Base):
         for callback in self.callback_handler.callbacks:
             if isinstance(callback, HistoryCallback):
                 callback.append(meta_step)
-
-    def _get_num_items_in_batch(self, batch_samples: list, device: torch.device) -> Any:
-        if not self._item_count_checked and batch_samples:
-            self._item_count_checked = True
-            self._check_item_count(batch_samples[0])
-        return super()._get_num_items_in_batch(batch_samples, device)
-
-    def _check_item_count(self, batch: Any) -> None:
-        """Have the loss averaged by the trainer where the model takes ``num_items_in_batch`` and ignores it."""
-        parts = self.args.gradient_accumulation_steps * self.args.world_size * max(self.args.n_gpu, 1)
-        computed_by_model = self.compute_loss_func is None and self.label_smoother is None
-        if upstream.AFFECTED and self.model_accepts_loss_kwargs and computed_by_model and parts > 1:
-            inputs = self._prepare_inputs(batch)
-            if label_columns(inputs, self.label_names):
-                assert self.model is not None
-                self.model_accepts_loss_kwargs = upstream.loss_heeds_item_count(self.model, inputs)
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        super()._load_from_checkpoint(resume_from_checkpoint, model)
-        self._complete_reload(resume_from_checkpoint)
-
-    def _load_best_model(self) -> None:
-        super()._load_best_model()
-        assert self.state.best_model_checkpoint is not None
-        self._complete_reload(self.state.best_model_checkpoint)
-
-    def _issue_warnings_after_load(self, load_result: Any) -> None:
-        if not upstream.AFFECTED:  # else `complete_reload` follows, and raises where weights are really missing
-            super()._issue_warnings_after_load(load_result)
-
-    def _complete_reload(self, checkpoint: str) -> None:
-        if not self.is_fsdp_enabled and not self.is_deepspeed_enabled:  # they gather and scatter weights on their own
-            assert self.model is not None
-            upstream.complete_reload(self.model, checkpoint)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)

@@ -15,18 +15,65 @@ Both are gated by version and by the symptom itself, so they fall silent where u
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
 from packaging.version import Version
 from safetensors import safe_open
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, Trainer
 
 from hf_metalr.engine.no_trace import isolated_rng, kept_buffers
 
 AFFECTED = Version(transformers.__version__) < Version("6")
+
+
+# At type-checking time the mixin is a Trainer; at run time the parent is whatever trainer it is mixed into.
+if TYPE_CHECKING:
+    _Base = Trainer
+else:
+    _Base = object
+
+
+class UpstreamFixes(_Base):
+    """Mixes both mends into a trainer."""
+
+    _item_count_checked = False
+
+    def _get_num_items_in_batch(self, batch_samples: list, device: torch.device) -> Any:
+        if not self._item_count_checked and batch_samples:
+            self._item_count_checked = True
+            self._check_item_count(batch_samples[0])
+        return super()._get_num_items_in_batch(batch_samples, device)
+
+    def _check_item_count(self, batch: Any) -> None:
+        """Have the loss averaged by the trainer where the model takes ``num_items_in_batch`` and ignores it."""
+        parts = self.args.gradient_accumulation_steps * self.args.world_size * max(self.args.n_gpu, 1)
+        computed_by_model = self.compute_loss_func is None and self.label_smoother is None
+        if AFFECTED and self.model_accepts_loss_kwargs and computed_by_model and parts > 1:
+            inputs = self._prepare_inputs(batch)
+            if any(name in inputs for name in self.label_names):
+                assert self.model is not None
+                self.model_accepts_loss_kwargs = loss_heeds_item_count(self.model, inputs)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        self._complete_reload(resume_from_checkpoint)
+
+    def _load_best_model(self) -> None:
+        super()._load_best_model()
+        assert self.state.best_model_checkpoint is not None
+        self._complete_reload(self.state.best_model_checkpoint)
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        if not AFFECTED:  # else `complete_reload` follows, and raises where weights are really missing
+            super()._issue_warnings_after_load(load_result)
+
+    def _complete_reload(self, checkpoint: str) -> None:
+        if not self.is_fsdp_enabled and not self.is_deepspeed_enabled:  # they gather and scatter weights on their own
+            assert self.model is not None
+            complete_reload(self.model, checkpoint)
 
 
 def complete_reload(model: nn.Module, checkpoint: str | Path) -> None:

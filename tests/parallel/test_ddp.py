@@ -1,72 +1,88 @@
-"""Two real gloo processes under DDP learn what one process learns from the same global batch."""
+"""Two real gloo processes under DDP learn what one process learns from the same global batches."""
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from tests.parallel.launch import launch
 
-ESTIMATORS = ["lookahead", "next_batch"]
-COMMON = {"lr_update": "log_adam", "max_steps": 8, "hyper_lr": 0.1}
+# name -> settings with *global* batch sizes, which are divided by the number of processes
+SCENARIOS: dict[str, dict[str, Any]] = {
+    f"{estimator} {case}": {"lr_update": "log_adam", "max_steps": 8, "hyper_lr": 0.1, "meta_estimator": estimator}
+    | settings
+    | ({"meta_batch_size": 8} | looks if estimator == "lookahead" else {})
+    for estimator in ("lookahead", "next_batch")
+    for case, settings, looks in (
+        ("log_adam", {"per_device_train_batch_size": 8}, {}),
+        ("proportional", {"per_device_train_batch_size": 8, "lr_update": "proportional"}, {}),
+        # a meta set of 7 does not divide by anything here
+        (
+            "accumulation",
+            {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2, "meta_every": 2},
+            {"meta_size": 7},
+        ),
+        # accelerate fills the second rank's last batch with the epoch's first samples; one process gets them by hand
+        (
+            "uneven last batch",
+            {
+                "per_device_train_batch_size": 8,
+                "train_size": 44,
+                "repeat_first": 4,
+                "train_sampling_strategy": "sequential",
+            },
+            {"meta_size": 24},
+        ),
+    )
+}
+POISONED = {"poisoned": {"lr_update": "log_adam", "max_steps": 4, "poisoned_rank": 1}}
 
 
-def assert_equivalent(one: list[dict], two: list[dict], rel: float = 1e-5) -> None:
-    first, second = two
+def shared_out(settings: dict[str, Any], processes: int) -> dict[str, Any]:
+    shared = {
+        key: value // processes if key in ("per_device_train_batch_size", "meta_batch_size") else value
+        for key, value in settings.items()
+    }
+    return shared if processes == 1 else {key: value for key, value in shared.items() if key != "repeat_first"}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, list[dict[str, Any]]]]:
+    """Processes -> scenario -> one result per rank."""
+    folder = tmp_path_factory.mktemp("ddp")
+    return {
+        processes: launch(
+            folder / str(processes),
+            processes,
+            {name: shared_out(settings, processes) for name, settings in SCENARIOS.items()}
+            | (POISONED if processes == 2 else {}),
+        )
+        for processes in (1, 2)
+    }
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_two_processes_learn_the_rates_of_one(results, scenario: str) -> None:
+    # catches: rates from one rank's meta batch, a sum in place of a mean, norms that differ between ranks
+    (one,), (first, second) = results[1][scenario], results[2][scenario]
     assert first["wrapped"] == "DistributedDataParallel"
     assert first["learning_rates"] == second["learning_rates"]  # bit for bit
     for name, weight in first["weights"].items():
         assert torch.equal(weight, second["weights"][name]), name
-    assert first["learning_rates"] == pytest.approx(one[0]["learning_rates"], rel=rel)
+    assert first["learning_rates"] == pytest.approx(one["learning_rates"], rel=1e-5)
     assert len(set(first["learning_rates"].values())) > 3
 
 
-def launch_both(tmp_path: Path, batch: int, meta_batch: int | None, **settings) -> tuple[list[dict], list[dict]]:
-    """The same run on one process and on two, with the same global batches."""
-    results = []
-    for processes in (1, 2):
-        sizes = {"per_device_train_batch_size": batch // processes}
-        if meta_batch is not None:
-            sizes["meta_batch_size"] = meta_batch // processes
-        run = settings | sizes
-        if processes == 2:
-            run.pop("repeat_first", None)
-        results.append(launch(tmp_path / str(processes), processes, **(COMMON | run)))
-    return results[0], results[1]
-
-
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-@pytest.mark.parametrize("lr_update", ["log_adam", "proportional"])
-def test_two_processes_learn_the_rates_of_one(tmp_path: Path, estimator: str, lr_update: str) -> None:
-    # catches: rates from one rank's meta batch, a sum in place of a mean, norms that differ between ranks
-    meta_batch = 8 if estimator == "lookahead" else None
-    one, two = launch_both(tmp_path, 8, meta_batch, meta_estimator=estimator, lr_update=lr_update)
-    assert_equivalent(one, two)
-    meta_steps = 8 if estimator == "lookahead" else 7
-    for rank in two:  # one all-reduce of one scalar per layer group, and nothing else
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_meta_step_costs_one_all_reduce_of_one_scalar_per_layer_group(results, scenario: str) -> None:
+    meta_steps = 8 // SCENARIOS[scenario].get("meta_every", 1) - (scenario.startswith("next") and "acc" not in scenario)
+    for rank in results[2][scenario]:
         assert rank["all_reduces"] == [rank["group_count"]] * meta_steps
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_accumulation_and_a_meta_set_that_does_not_divide(tmp_path: Path, estimator: str) -> None:
-    looks = {"meta_size": 7} if estimator == "lookahead" else {}
-    meta_batch = 8 if estimator == "lookahead" else None
-    settings = {"meta_estimator": estimator, "gradient_accumulation_steps": 2, "meta_every": 2}
-    assert_equivalent(*launch_both(tmp_path, 4, meta_batch, **settings, **looks))
-
-
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_an_uneven_last_batch(tmp_path: Path, estimator: str) -> None:
-    # accelerate fills the second rank's last batch with the epoch's first samples; one process gets them by hand
-    settings = {"meta_estimator": estimator, "train_size": 44, "repeat_first": 4, "train_sampling_strategy": "sequential"}
-    settings |= {"meta_size": 24} if estimator == "lookahead" else {}
-    meta_batch = 8 if estimator == "lookahead" else None
-    assert_equivalent(*launch_both(tmp_path, 8, meta_batch, **settings))
-
-
-def test_one_bad_rank_makes_all_ranks_skip(tmp_path: Path) -> None:
+def test_one_bad_rank_makes_all_ranks_skip(results) -> None:
     # catches: a rank that skips alone, after which rates and weights part
-    first, second = launch(tmp_path, 2, **COMMON, poisoned_rank=1)
-    assert first["skipped"] == second["skipped"] == 8
+    first, second = results[2]["poisoned"]
+    assert first["skipped"] == second["skipped"] == 4
     assert set(first["learning_rates"].values()) == {1e-3}
     assert all(torch.equal(weight, second["weights"][name]) for name, weight in first["weights"].items())

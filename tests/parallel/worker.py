@@ -1,6 +1,9 @@
-"""One process of a training run; `torchrun` starts several. Usage: worker.py OUTPUT_DIR SETTINGS_JSON
+"""One process of several training runs; `torchrun` starts several processes.
 
-Writes `rank-R.json` (world size, learned rates, all-reduce sizes) and `rank-R.pt` (weights) into OUTPUT_DIR.
+Usage: worker.py OUTPUT_DIR SCENARIOS_JSON.
+
+For each scenario, a name with settings, it writes `NAME/rank-R.json` (world size, learned rates, all-reduce sizes) and
+`NAME/rank-R.pt` (weights). One launch for all: starting Python and torch takes longer than the training.
 """
 
 import json
@@ -22,14 +25,19 @@ class Counted:
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
-        self._original = torch.distributed.all_reduce
+        self.original = torch.distributed.all_reduce
 
     def __call__(self, tensor: torch.Tensor, *args: object, **kwargs: object) -> object:
         self.sizes.append(tensor.numel())
-        return self._original(tensor, *args, **kwargs)
+        return self.original(tensor, *args, **kwargs)
 
 
-def main(output_dir: Path, settings: dict) -> None:
+def main(output_dir: Path, scenarios: dict[str, dict]) -> None:
+    for name, settings in scenarios.items():
+        run(output_dir / name, settings)
+
+
+def run(output_dir: Path, settings: dict) -> None:
     size, repeat = settings.pop("train_size", 48), settings.pop("repeat_first", 0)
     images = Images(size)
     train = [images[i] for i in (*range(size), *range(repeat))]
@@ -51,6 +59,8 @@ def main(output_dir: Path, settings: dict) -> None:
         trainer.compute_loss = compute_loss
     counted = torch.distributed.all_reduce = Counted()
     trainer.train()
+    torch.distributed.all_reduce = counted.original
+    output_dir.mkdir(parents=True, exist_ok=True)
     groups = len(trainer.learning_rates)
     result = {
         "world_size": trainer.args.world_size,

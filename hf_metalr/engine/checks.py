@@ -1,0 +1,43 @@
+"""What the engine refuses, in words."""
+
+from torch.optim import ASGD, LBFGS, Optimizer, Rprop
+
+from hf_metalr.engine.config import MetaLRConfig
+from hf_metalr.layer_groups.param_groups import LAYER_GROUP_KEY
+
+# Their displacement is not proportional to the learning rate, so neither the hypergradient nor the rescaling would
+# hold.
+_UNSUPPORTED_OPTIMIZERS = (LBFGS, Rprop, ASGD)
+
+
+def require_supported(optimizer: Optimizer) -> None:
+    """Raise a ValueError for an optimizer from whose steps no learning rate can be learned."""
+    if not isinstance(optimizer, Optimizer):
+        raise ValueError(f"optimizer must be a torch.optim.Optimizer; found {type(optimizer).__name__}.")
+    if isinstance(optimizer, _UNSUPPORTED_OPTIMIZERS):
+        raise ValueError(
+            f"{type(optimizer).__name__} takes steps that are not proportional to the learning rate, so it cannot be "
+            "learned "
+            "from them. Use SGD, Adam, AdamW or another optimizer that multiplies its update by the rate."
+        )
+
+
+def require_sound_rates(optimizer: Optimizer, config: MetaLRConfig) -> None:
+    """Raise a ValueError unless every layer group has one learning rate, 0 or within the bounds."""
+    rates: dict[str, float] = {}
+    for group in optimizer.param_groups:
+        name, lr = group.get(LAYER_GROUP_KEY), float(group.get("initial_lr", group["lr"]))
+        if name is not None and rates.setdefault(name, lr) != lr:
+            raise ValueError(
+                f"Parameters of a layer group share one learning rate; in group {name!r} the optimizer has "
+                f"{rates[name]} "
+                f"and {lr}. Give these parameters layer groups of their own through patterns in layer_groups."
+            )
+    if not rates:
+        raise ValueError("The optimizer holds no trainable parameter of the model: no learning rate can be learned.")
+    for name, lr in rates.items():
+        if lr != 0 and not config.min_lr <= lr <= config.max_lr:
+            raise ValueError(
+                f"The learning rate {lr} of layer group {name!r} lies outside [min_lr, max_lr] = "
+                f"[{config.min_lr}, {config.max_lr}]: start within the bounds or widen them."
+            )
