@@ -25,21 +25,8 @@ _PARTS: dict[Role, frozenset[str]] = {
     Role.POOLER: frozenset({"pooler", "pool", "attnpool"}),
     # Lookup tables, patch projections, class/mask/register tokens and position tables; "wte"/"wpe" are GPT's
     # token and position tables, "shared" is the table that an encoder and a decoder share.
-    Role.EMBEDDINGS: frozenset(
-        {
-            "embed",
-            "embeds",
-            "embedder",
-            "embedding",
-            "embeddings",
-            "token",
-            "tokens",
-            "position",
-            "wte",
-            "wpe",
-            "shared",
-        }
-    ),
+    Role.EMBEDDINGS: frozenset({"embed", "embeds", "embedder", "embedding", "embeddings"})
+    | {"token", "tokens", "position", "positional", "wte", "wpe", "shared"},
     Role.STEM: frozenset({"stem"}),
     Role.NORM: frozenset({"norms", "normalization", "ln", "bn"}),  # besides every part that ends in "norm"
     Role.PROJECTION: frozenset({"proj", "projection", "projector"}),
@@ -84,7 +71,7 @@ def role_of(segment: str) -> Role | None:
 
 def container_rank(segment: str) -> int | None:
     """2 for a list of stages, 1 for layers, 0 for blocks, None for any other word."""
-    last = re.split("_", segment.lower())[-1]
+    last = segment.lower().split("_")[-1]
     return _CONTAINER_RANK.get(last, _CONTAINER_RANK.get(last.removesuffix("s")))
 
 

@@ -143,8 +143,9 @@ HABITS = {
     ),
     "shared layers": (
         "albert.embeddings.w.weight albert.encoder.embedding_hidden_mapping_in.weight "
-        "albert.encoder.albert_layer_groups.0.albert_layers.0.ffn.weight albert.pooler.weight classifier.weight",
-        "embeddings layer.0 pooler head",
+        "albert.encoder.albert_layer_groups.0.albert_layers.0.ffn.weight "
+        "albert.encoder.albert_layer_groups.1.albert_layers.0.ffn.weight albert.pooler.weight classifier.weight",
+        "embeddings layer.0 layer.1 pooler head",
     ),
     "a parameter behind the head": (
         "conv1.weight layer1.0.conv.weight _fc.weight temperature",
@@ -267,8 +268,8 @@ def test_adapters_group_with_the_layer_they_adapt():
     [["lora_A.default.weight", "lora_B.default.weight"], ["base_layer.weight"], ["modules_to_save.default.weight"]],
 )
 def test_adapted_output_layer_without_a_head_word(adapted):
-    given = [f"base_model.model.{layer}.mlp.{part}" for layer in range(2) for part in adapted]
-    given += [f"base_model.model.2.{part}" for part in adapted]
+    given = [f"base_model.model.fc{layer}.{part}" for layer in range(2) for part in adapted]
+    given += [f"base_model.model.fc2.{part}" for part in adapted]
     groups = make_layer_groups(given)
-    assert names(groups) == ["layer.0", "layer.1", "head"]
+    assert names(groups) == ["fc0", "fc1", "head"]
     assert groups[-1].parameter_names == tuple(given[-len(adapted) :])
