@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hf_metalr.engine import MetaLR, MetaLRConfig, MetaStep
     from hf_metalr.layer_groups import LayerGroup, make_layer_groups
-    from hf_metalr.trainer import MetaLRTrainer, MetaLRTrainingArguments
+    from hf_metalr.trainer import MetaLRMixin, MetaLRTrainer, MetaLRTrainingArguments
 
 # Where each public name lives; imported on first use, so that `import hf_metalr` costs nothing.
 _HOMES = {
     "LayerGroup": "hf_metalr.layer_groups",
     "MetaLR": "hf_metalr.engine",
+    "MetaLRMixin": "hf_metalr.trainer",
     "MetaLRConfig": "hf_metalr.engine",
     "MetaLRTrainer": "hf_metalr.trainer",
     "MetaLRTrainingArguments": "hf_metalr.trainer",
@@ -24,6 +25,7 @@ __all__ = [
     "LayerGroup",
     "MetaLR",
     "MetaLRConfig",
+    "MetaLRMixin",
     "MetaLRTrainer",
     "MetaLRTrainingArguments",
     "MetaStep",

@@ -14,7 +14,9 @@ def require_supported(optimizer: Optimizer) -> None:
     """Raise a ValueError for an optimizer from whose steps no learning rate can be learned."""
     if not isinstance(optimizer, Optimizer):
         raise ValueError(f"optimizer must be a torch.optim.Optimizer; found {type(optimizer).__name__}.")
-    if isinstance(optimizer, _UNSUPPORTED_OPTIMIZERS):
+    # Optimizers with modes of their own (Schedule-Free) keep the parameters at an average of their steps.
+    averages = callable(getattr(optimizer, "train", None)) and callable(getattr(optimizer, "eval", None))
+    if isinstance(optimizer, _UNSUPPORTED_OPTIMIZERS) or averages:
         raise ValueError(
             f"{type(optimizer).__name__} takes steps that are not proportional to the learning rate, so it cannot be "
             "learned "

@@ -30,9 +30,6 @@ class MetaLRTrainingArguments(TrainingArguments):
         ValueError: a setting is unknown or out of range; the message names it, the rule, what was found and a way out.
     """
 
-    # A plain class attribute, as in the parent: an annotation would make it a field.
-    _VALID_DICT_FIELDS = [*TrainingArguments._VALID_DICT_FIELDS, "layer_groups"]  # noqa: RUF012
-
     meta_estimator: str = field(
         default="lookahead",
         metadata={
@@ -119,7 +116,8 @@ class MetaLRTrainingArguments(TrainingArguments):
     def __post_init__(self) -> None:
         require_choice("meta_estimator", self.meta_estimator, _ESTIMATORS)
         if self.meta_estimator != "off":
-            self._refuse_what_steps_inside_backward()  # before the parent asks for packages that they would need
+            self._refuse_optimizers_without_displacement()  # before the parent asks for packages that they would need
+        self._VALID_DICT_FIELDS = [*super()._VALID_DICT_FIELDS, "layer_groups"]  # the parent parses JSON text of these
         super().__post_init__()
         if self.hyper_lr is not None and not self.hyper_lr > 0:
             raise ValueError(
@@ -177,8 +175,14 @@ class MetaLRTrainingArguments(TrainingArguments):
                         f"draws no meta batch: leave it out or use meta_estimator='lookahead'."
                     )
 
-    def _refuse_what_steps_inside_backward(self) -> None:
+    def _refuse_optimizers_without_displacement(self) -> None:
         name = str(getattr(self.optim, "value", self.optim))
+        if name.startswith("schedule_free"):
+            raise ValueError(
+                f"optim={name!r} keeps the parameters at a running average of its steps, which does not scale with the "
+                "learning rate of one step. Use another optimizer, such as optim='adamw_torch' with "
+                "lr_scheduler_type='constant', or set meta_estimator='off'."
+            )
         if name in _STEPPING_INSIDE_BACKWARD or name.endswith("_layerwise"):
             raise ValueError(
                 f"optim={name!r} steps inside the backward pass, where the displacement of a whole step cannot be "

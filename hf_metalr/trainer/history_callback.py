@@ -1,5 +1,6 @@
 """Keeps `metalr_history.jsonl` in the output directory while a trainer runs."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,19 @@ from hf_metalr.engine.history import HISTORY_NAME, History
 
 
 class HistoryCallback(TrainerCallback):
-    """Opens the history when training begins, at the step where it begins, and writes on the main process only."""
+    """Opens the history when training begins, at the step where it begins, and writes on the main process only.
 
-    def __init__(self) -> None:
+    Args:
+        folder: tells where the run at hand writes (a hyper-parameter search has one folder per trial).
+    """
+
+    def __init__(self, folder: Callable[[], str]) -> None:
+        self._folder = folder
         self._history: History | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.is_world_process_zero:
-            self._history = History(Path(args.output_dir) / HISTORY_NAME, resume_step=state.global_step)
+            self._history = History(Path(self._folder()) / HISTORY_NAME, resume_step=state.global_step)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self._history is not None:

@@ -74,6 +74,7 @@ class MetaLoader:
 
     def __init__(self, batches: MetaBatches, num_workers: int = 0, stride: int = 1) -> None:
         self._batches, self._num_workers, self._stride = batches, num_workers, stride
+        self.batch_size = batches.batch_size
         self._iterator: Iterator[Any] | None = None
         self._next_step = -1
 

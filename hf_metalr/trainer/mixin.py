@@ -5,6 +5,9 @@ the optimizer; ``training_step`` tells the engine which rates are held; logs, ch
 rates. The loop, clipping, scheduler creation and ``compute_loss`` are those of the parent.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -59,7 +62,7 @@ class MetaLRMixin(UpstreamFixes):
         if self.args.meta_estimator != "off":
             self._refuse_deepspeed()
             summarize_on_console(self)
-            self.add_callback(HistoryCallback)
+            self.add_callback(HistoryCallback(lambda: self._get_output_dir(getattr(self, "_trial", None))))
 
     @property
     def learning_rates(self) -> dict[str, float]:
@@ -127,6 +130,8 @@ class MetaLRMixin(UpstreamFixes):
         """Return the loss of the next meta batch at the model's present parameters, computed as in training."""
         assert self.metalr is not None
         assert self._meta_loader is not None
+        if self._meta_loader.batch_size != self._meta_batch_size():  # auto_find_batch_size has lowered it
+            self._meta_loader = self._make_meta_loader()
         inputs = self._prepare_inputs(self._meta_loader.batch(self.metalr.step))
         if not any(name in inputs for name in self.label_names) and not self.can_return_loss:
             raise ValueError(
@@ -136,7 +141,7 @@ class MetaLRMixin(UpstreamFixes):
         model = self.model_wrapped
         if isinstance(model, DistributedDataParallel):
             model = model.module  # only one scalar per layer group is averaged, not the meta gradient
-        with self.compute_loss_context_manager():
+        with self.compute_loss_context_manager(), _kept_bookkeeping(self):
             loss = self.compute_loss(model, dict(inputs))  # a copy: label smoothing pops the labels
         assert isinstance(loss, Tensor)
         return loss.mean() if self.args.n_gpu > 1 else loss
@@ -152,12 +157,16 @@ class MetaLRMixin(UpstreamFixes):
         batches = MetaBatches(
             dataset,
             collate,
-            batch_size=self.args.meta_batch_size or self.args.per_device_train_batch_size,
+            batch_size=self._meta_batch_size(),
             seed=self.args.seed if self.args.data_seed is None else self.args.data_seed,
             rank=self.args.process_index,
             world_size=self.args.world_size,
         )
         return MetaLoader(batches, self.args.dataloader_num_workers, stride=self.args.meta_every)
+
+    def _meta_batch_size(self) -> int:
+        per_device = self.args.meta_batch_size
+        return self._train_batch_size if per_device is None else per_device * max(self.args.n_gpu, 1)
 
     def _settle_meta_dataset(self) -> None:
         args = self.args
@@ -208,3 +217,15 @@ class MetaLRMixin(UpstreamFixes):
             state = read_engine_state(self.metalr, checkpoint)  # checked before anything is loaded
             super()._load_optimizer_and_scheduler(checkpoint)
             self.metalr.load_state_dict(state)
+
+
+@contextmanager
+def _kept_bookkeeping(trainer: Any) -> Iterator[None]:
+    """Keep the running metrics that TRL trainers collect in ``compute_loss`` free of the meta batch."""
+    kept = {
+        name: deepcopy(vars(trainer)[name]) for name in ("_metrics", "_total_train_tokens") if name in vars(trainer)
+    }
+    try:
+        yield
+    finally:
+        vars(trainer).update(kept)

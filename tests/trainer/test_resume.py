@@ -12,7 +12,13 @@ from hf_metalr.trainer.checkpoint import DISPLACEMENTS_NAME, STATE_NAME
 from tests.trainer.tiny import Images, Texts, assert_equal_weights, make_bert, make_convnext, make_trainer, make_vit
 
 ESTIMATORS = ["lookahead", "next_batch"]
-SAVING = {"save_strategy": "steps", "save_steps": 5, "max_steps": 9, "lr_update": "log_adam", "lr_scheduler_type": "cosine"}
+SAVING = {
+    "save_strategy": "steps",
+    "save_steps": 5,
+    "max_steps": 9,
+    "lr_update": "log_adam",
+    "lr_scheduler_type": "cosine",
+}
 MOMENTUM = {"optimizer_cls_and_kwargs": (torch.optim.SGD, {"lr": 1e-3, "momentum": 0.9})}
 
 
@@ -36,8 +42,8 @@ def assert_same(left: Any, right: Any) -> None:
 @pytest.mark.parametrize("optimizer", [{}, MOMENTUM], ids=["adamw", "momentum"])
 @pytest.mark.parametrize("make_model", [make_vit, make_convnext, make_bert])
 def test_a_resumed_run_is_the_straight_run(tmp_path: Path, make_model, optimizer: dict, estimator: str) -> None:
-    # catches: rates or moments that start again, a meta loader that starts again, a lost pending displacement, a history
-    # with doubled or missing rows, weights lost in reloading
+    # catches: rates or moments that start again, a meta loader that starts again, a lost pending displacement, a
+    # history with doubled or missing rows, weights lost in reloading
     data = Texts(48) if make_model is make_bert else Images(48)  # 12 steps an epoch: step 5 is in its middle
     settings = SAVING | optimizer | {"meta_estimator": estimator}
     straight = make_trainer(tmp_path / "straight", make_model(), data, **settings)

@@ -1,0 +1,308 @@
+"""Features of `Trainer` that go on working under learned rates; `docs/compatibility.md` names the tests."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import (
+    EarlyStoppingCallback,
+    GPT2Config,
+    GPT2LMHeadModel,
+    Seq2SeqTrainer,
+    Seq2SeqTrainingArguments,
+    T5Config,
+    T5ForConditionalGeneration,
+    set_seed,
+)
+
+from hf_metalr import MetaLRMixin, MetaLRTrainingArguments
+from hf_metalr.engine.history import HISTORY_NAME, read_history
+from tests.trainer.tiny import Images, Texts, arguments, assert_equal_weights, make_bert, make_trainer, make_vit
+
+ESTIMATORS = ["lookahead", "next_batch"]
+
+
+def assert_learned(trainer: Any) -> None:
+    rates = trainer.learning_rates
+    assert len(set(rates.values())) > min(2, len(rates) - 1)
+    assert all(math.isfinite(lr) and lr > 0 for lr in rates.values())
+
+
+def make_gpt2() -> GPT2LMHeadModel:
+    set_seed(0)
+    config = GPT2Config(vocab_size=30, n_positions=16, n_embd=16, n_layer=2, n_head=2, bos_token_id=1, eos_token_id=2)
+    return GPT2LMHeadModel(config)
+
+
+def language(size: int = 48) -> list[dict[str, torch.Tensor]]:
+    return [{"input_ids": row["input_ids"], "labels": row["input_ids"]} for row in Texts(size)]
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_early_stopping(tmp_path: Path, estimator: str) -> None:
+    trainer = make_trainer(
+        tmp_path,
+        eval_dataset=Images(9),
+        eval_strategy="steps",
+        eval_steps=1,
+        save_strategy="steps",
+        save_steps=1,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_loss",
+        greater_is_better=True,
+        callbacks=[EarlyStoppingCallback(early_stopping_patience=2)],
+        meta_estimator=estimator,
+        lr_update="log_adam",
+        max_steps=20,
+    )
+    trainer.train()
+    assert trainer.state.global_step < 20
+    assert len(read_history(tmp_path / HISTORY_NAME)) == trainer.state.global_step - (estimator == "next_batch")
+
+
+def test_greedy_schedule(tmp_path: Path) -> None:
+    trainer = make_trainer(
+        tmp_path,
+        lr_scheduler_type="greedy",
+        lr_scheduler_kwargs={"min_lr": 1e-5},
+        eval_dataset=Images(9),
+        eval_strategy="steps",
+        eval_steps=1,
+        lr_update="log_adam",
+    )
+    trainer.train()
+    assert_learned(trainer)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_frozen_parameters_stay(tmp_path: Path, estimator: str) -> None:
+    model = make_vit()
+    model.vit.embeddings.requires_grad_(False)
+    before = model.vit.embeddings.cls_token.clone()
+    trainer = make_trainer(tmp_path, model, meta_estimator=estimator, lr_update="log_adam")
+    trainer.train()
+    assert torch.equal(model.vit.embeddings.cls_token, before)
+    assert "embeddings" not in trainer.learning_rates
+    assert_learned(trainer)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_tied_weights_and_item_counts_of_a_language_model(tmp_path: Path, estimator: str) -> None:
+    model = make_gpt2()
+    trainer = make_trainer(
+        tmp_path, model, language(), meta_estimator=estimator, lr_update="log_adam", gradient_accumulation_steps=2
+    )
+    trainer.train()
+    assert model.lm_head.weight is model.transformer.wte.weight
+    assert trainer.model_accepts_loss_kwargs  # its loss really is divided by the number of items
+    assert_learned(trainer)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # from PEFT
+def test_lora_trains_saves_and_resumes(tmp_path: Path, estimator: str) -> None:
+    peft = pytest.importorskip("peft")
+
+    def make_lora() -> Any:
+        set_seed(0)
+        return peft.get_peft_model(
+            make_bert(), peft.LoraConfig(task_type="SEQ_CLS", r=2, target_modules=["query", "value"])
+        )
+
+    settings = {"meta_estimator": estimator, "lr_update": "log_adam", "save_strategy": "steps", "save_steps": 3}
+    straight = make_trainer(tmp_path, make_lora(), Texts(48), **settings)
+    straight.train()
+    assert_learned(straight)
+    assert set(straight.learning_rates) == {"layer.0", "layer.1", "head"}
+    resumed = make_trainer(tmp_path / "again", make_lora(), Texts(48), **settings)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-3"))
+    assert resumed.learning_rates == straight.learning_rates
+    assert_equal_weights(straight.model, resumed.model)
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_activation_checkpointing_learns_the_same_rates(tmp_path: Path, estimator: str, reentrant: bool) -> None:
+    name = "activation" if "activation_checkpointing" in MetaLRTrainingArguments.__dataclass_fields__ else "gradient"
+    settings: dict[str, Any] = {"meta_estimator": estimator, "lr_update": "log_adam"}
+    stored = make_trainer(tmp_path / "stored", make_bert(), Texts(48), **settings)
+    stored.train()
+    settings |= {f"{name}_checkpointing": True, f"{name}_checkpointing_kwargs": {"use_reentrant": reentrant}}
+    recomputed = make_trainer(tmp_path / "recomputed", make_bert(), Texts(48), **settings)
+    recomputed.train()
+    assert recomputed.learning_rates == pytest.approx(stored.learning_rates, rel=1e-6)
+    assert_learned(recomputed)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_torch_compile_learns_the_same_rates(tmp_path: Path, estimator: str) -> None:
+    settings: dict[str, Any] = {"meta_estimator": estimator, "lr_update": "log_adam"}
+    eager = make_trainer(tmp_path / "eager", make_vit(dropout=0.0), **settings)
+    eager.train()
+    settings |= {"torch_compile": True, "torch_compile_backend": "eager"}
+    compiled = make_trainer(tmp_path / "compiled", make_vit(dropout=0.0), **settings)
+    compiled.train()
+    assert type(compiled.model_wrapped).__name__ == "OptimizedModule"
+    assert compiled.learning_rates == pytest.approx(eager.learning_rates, rel=1e-5)
+    assert_learned(compiled)
+
+
+def test_auto_find_batch_size_also_shrinks_the_meta_batch(tmp_path: Path) -> None:
+    trainer = make_trainer(
+        tmp_path, auto_find_batch_size=True, per_device_train_batch_size=8, lr_update="log_adam", max_steps=4
+    )
+    healthy, sizes = trainer.compute_loss, []
+
+    def compute_loss(model, inputs, *args, **kwargs):
+        sizes.append(len(inputs["labels"]))
+        if sizes[-1] > 4:
+            raise RuntimeError("CUDA out of memory. (what a smaller device would say)")
+        return healthy(model, inputs, *args, **kwargs)
+
+    trainer.compute_loss = compute_loss
+    trainer.train()
+    assert max(sizes[-8:]) <= 4
+    assert [row["step"] for row in read_history(tmp_path / HISTORY_NAME)] == [1, 2, 3, 4]
+    assert_learned(trainer)
+
+
+def test_hyperparameter_search_keeps_one_history_per_trial(tmp_path: Path) -> None:
+    optuna = pytest.importorskip("optuna")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    trainer = make_trainer(
+        tmp_path,
+        model_init=lambda: make_vit(),
+        eval_dataset=Images(9),
+        eval_strategy="steps",
+        eval_steps=6,
+        lr_update="log_adam",
+    )
+    best = trainer.hyperparameter_search(
+        hp_space=lambda trial: {"hyper_lr": trial.suggest_float("hyper_lr", 0.01, 0.1, log=True)}, n_trials=2
+    )
+    assert 0.01 <= best.hyperparameters["hyper_lr"] <= 0.1
+    rows = [read_history(tmp_path / f"run-{trial}" / HISTORY_NAME) for trial in range(2)]
+    assert [len(trial) for trial in rows] == [6, 6]
+    assert rows[0][-1]["base_lr"] != rows[1][-1]["base_lr"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"neftune_noise_alpha": 5.0}, {"train_sampling_strategy": "group_by_length"}, {"torch_empty_cache_steps": 2}],
+)
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_text_features(tmp_path: Path, settings: dict, estimator: str) -> None:
+    trainer = make_trainer(tmp_path, make_bert(), Texts(48), meta_estimator=estimator, lr_update="log_adam", **settings)
+    trainer.train()
+    assert_learned(trainer)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_the_mixin_makes_a_seq2seq_trainer_learn_rates(tmp_path: Path, estimator: str) -> None:
+    @dataclass
+    class Arguments(MetaLRTrainingArguments, Seq2SeqTrainingArguments):
+        pass
+
+    class MetaLRSeq2SeqTrainer(MetaLRMixin, Seq2SeqTrainer):
+        pass
+
+    set_seed(0)
+    config = T5Config(vocab_size=30, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2, decoder_start_token_id=0)
+    args = Arguments(
+        output_dir=str(tmp_path),
+        meta_estimator=estimator,
+        lr_update="log_adam",
+        max_steps=4,
+        learning_rate=1e-3,
+        use_cpu=True,
+        report_to="none",
+        save_strategy="no",
+        predict_with_generate=True,
+        dataloader_pin_memory=False,
+    )
+    trainer = MetaLRSeq2SeqTrainer(
+        model=T5ForConditionalGeneration(config), args=args, train_dataset=language(), eval_dataset=language(4)
+    )
+    trainer.train()
+    assert_learned(trainer)
+    assert math.isfinite(trainer.evaluate(max_length=5)["eval_loss"])
+
+
+def make_tokenizer() -> Any:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = ["<pad>", "<eos>", "<unk>", *(f"w{i}" for i in range(27))]
+    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>", model_max_length=16
+    )
+
+
+@pytest.mark.filterwarnings("ignore")  # TRL's own
+@pytest.mark.parametrize("estimator", [*ESTIMATORS, "off"])
+def test_the_mixin_makes_an_sft_trainer_learn_rates(tmp_path: Path, estimator: str) -> None:
+    trl = pytest.importorskip("trl")
+    import datasets
+
+    @dataclass
+    class Arguments(MetaLRTrainingArguments, trl.SFTConfig):
+        pass
+
+    class MetaLRSFTTrainer(MetaLRMixin, trl.SFTTrainer):
+        pass
+
+    texts = datasets.Dataset.from_dict({"text": [f"w{i % 5} w{i % 7} w{i % 3} w{i % 11}" for i in range(32)]})
+    args = Arguments(
+        output_dir=str(tmp_path),
+        meta_estimator=estimator,
+        lr_update="log_adam",
+        max_steps=4,
+        learning_rate=1e-3,
+        logging_steps=1,
+        use_cpu=True,
+        bf16=False,
+        report_to="none",
+        save_strategy="no",
+        dataloader_pin_memory=False,
+    )
+    trainer = MetaLRSFTTrainer(model=make_gpt2(), args=args, train_dataset=texts, processing_class=make_tokenizer())
+    trainer.train()
+    tokens = [row["num_tokens"] for row in trainer.state.log_history if "num_tokens" in row]
+    assert tokens[0] == tokens[-1] / len(tokens)  # tokens of meta batches are not counted as training tokens
+    if estimator != "off":
+        assert_learned(trainer)
+
+
+def test_schedule_free_optimizers_are_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="running average of its steps"):
+        arguments(tmp_path, optim="schedule_free_adamw")
+    schedulefree = pytest.importorskip("schedulefree")
+    model = make_vit()
+    optimizer = schedulefree.AdamWScheduleFree(model.parameters(), lr=1e-3)
+    with pytest.raises(ValueError, match="not proportional to the learning rate"):
+        make_trainer(tmp_path, model, optimizers=(optimizer, None)).train()
+
+
+def test_the_mean_over_epochs_of_an_evaluation_in_training_is_untouched_by_meta_batches(tmp_path: Path) -> None:
+    # catches: a meta loader that registers with accelerate and truncates gathered metrics to its own remainder
+    seen: list[int] = []
+
+    def count(prediction) -> dict[str, float]:
+        seen.append(len(prediction.label_ids))
+        return {}
+
+    make_trainer(
+        tmp_path,
+        train=Images(46),
+        meta_dataset=Images(5, seed=2),
+        eval_dataset=Images(13),
+        eval_strategy="steps",
+        eval_steps=2,
+        compute_metrics=count,
+    ).train()
+    assert seen == [13, 13, 13]
