@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from hf_metalr.engine.amp import gradient_scale, step_is_skipped
 from hf_metalr.engine.checks import require_sound_rates, require_supported
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.displacements import Displacements
@@ -29,7 +30,7 @@ from hf_metalr.engine.meta_step import MetaStep
 from hf_metalr.engine.no_trace import hidden_gradients, isolated_rng, kept_buffers, mixed_seed
 from hf_metalr.engine.rates import base_lrs, effective_lrs, set_base_lr
 from hf_metalr.engine.rules import Measurement, make_rule
-from hf_metalr.equations import bound_lr, inner_product
+from hf_metalr.equations import bound_lr
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
 from hf_metalr.layer_groups.param_groups import expand_scheduler, split_param_groups
 
@@ -180,14 +181,18 @@ class MetaLR:
                 "every "
                 "learned rate: set `engine.scheduler = scheduler` before the first step."
             )
+        if step_is_skipped(optimizer):
+            return
         if self.config.estimator == "next_batch" and self._displacements.recorded:
             self._meta_step_from_training_gradient()
         if self._is_due():
             self._displacements.remember_parameters()
             if self.config.estimator == "lookahead":
-                self._displacements.remember_gradient_norms()
+                self._displacements.remember_gradients()
 
     def _after_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
+        if step_is_skipped(optimizer):
+            return
         if self._is_due():
             self._displacements.record()
             if self.config.estimator == "lookahead":
@@ -201,9 +206,9 @@ class MetaLR:
         return (self.step + 1 + look_late) % self.config.meta_every == 0
 
     def _meta_step_from_training_gradient(self) -> None:
-        gradients = {name: [p.grad for p in group] for name, group in self._displacements.parameters.items()}
-        self._displacements.remember_gradient_norms()
-        self._move_rates(self._log_hypergradients(gradients), meta_loss=None)
+        self._displacements.remember_gradients()
+        log_hypergradients = self._displacements.inner_products(scale=gradient_scale(self.optimizer))
+        self._move_rates(log_hypergradients, meta_loss=None)
         self._displacements.forget()
 
     def _meta_step_from_lookahead(self) -> None:
@@ -217,8 +222,7 @@ class MetaLR:
         ):
             loss = self.meta_loss()
             (loss * scale).backward()
-            gradients = {name: [p.grad for p in group] for name, group in self._displacements.parameters.items()}
-            log_hypergradients = self._log_hypergradients(gradients) / scale
+            log_hypergradients = self._displacements.inner_products(scale)
             # Marked before the processes average: one bad process makes all of them skip, in step.
             log_hypergradients = torch.where(loss.detach().isfinite(), log_hypergradients, math.nan)
         before = self.learning_rates
@@ -227,25 +231,36 @@ class MetaLR:
             {name: lr / before[name] for name, lr in self.learning_rates.items() if before[name] > 0}
         )
 
-    def _log_hypergradients(self, gradients: dict[str, list[Tensor | None]]) -> Tensor:
-        return torch.stack([inner_product(gradients[name], deltas) for name, deltas in self._displacements.items()])
-
     def _move_rates(self, log_hypergradients: Tensor, meta_loss: float | None) -> None:
-        """Average over processes, then move every rate that is not held; none if a measurement is not finite."""
-        if self.reduce_mean is not None:
-            log_hypergradients = self.reduce_mean(log_hypergradients)
-        values = log_hypergradients.tolist()
-        measured = self._displacements.measurements(values)
-        skipped = None if all(map(math.isfinite, values)) else "not finite"
-        self.skipped += skipped is not None
-        if skipped is None:
+        """Move every rate that is not held; none if a measurement is not finite on some process."""
+        measured = self._averaged(log_hypergradients)
+        finite = all(math.isfinite(measurement.log_hypergradient) for measurement in measured.values())
+        self.skipped += not finite
+        if finite:
             for name, lr in self.learning_rates.items():
                 if name not in self.held_groups and measured[name].lr > 0:
                     proposed = self._rule.propose(name, lr, measured[name])
                     lr_bounds = (self.config.min_lr, self.config.max_lr, self.config.max_lr_change)
                     set_base_lr(self.optimizer, self.scheduler, name, bound_lr(proposed, lr, *lr_bounds))
         if self.on_meta_step is not None:
-            self.on_meta_step(self._describe(measured, meta_loss, skipped))
+            self.on_meta_step(self._describe(measured, meta_loss, None if finite else "not finite"))
+
+    def _averaged(self, log_hypergradients: Tensor) -> dict[str, Measurement]:
+        """Average over processes; the norms are the same on all of them, unless parameters are sharded."""
+        squares = self._displacements.squares()
+        sums = torch.stack([log_hypergradients, *squares])
+        if self.reduce_mean is not None:
+            if self._displacements.sharded:
+                sums = self.reduce_mean(sums)
+            else:
+                sums[0] = self.reduce_mean(log_hypergradients)
+        lrs = self._displacements.lrs
+        return {
+            name: Measurement(dot, lrs[name], math.sqrt(gradient_square), math.sqrt(displacement_square))
+            for name, dot, gradient_square, displacement_square in zip(
+                self._displacements.parameters, *sums.tolist(), strict=True
+            )
+        }
 
     def _describe(self, measured: dict[str, Measurement], meta_loss: float | None, skipped: str | None) -> MetaStep:
         hypergradients = {name: measurement.hypergradient for name, measurement in measured.items()}

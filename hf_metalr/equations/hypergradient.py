@@ -32,7 +32,7 @@ def inner_product(meta_gradients: Sequence[Tensor | None], displacements: Sequen
     >>> inner_product([torch.tensor([1.0, 2.0])], [torch.tensor([-0.5, 0.25])]).item()
     0.0
     """
-    total = torch.zeros((), dtype=_accumulator(displacements[0].device), device=displacements[0].device)
+    total = torch.zeros((), dtype=accumulator(displacements[0].device), device=displacements[0].device)
     for gradient, displacement in zip(meta_gradients, displacements, strict=True):
         if gradient is None:
             continue
@@ -56,5 +56,6 @@ def _dot(left: Tensor, right: Tensor) -> Tensor:
     return torch.dot(left.to(wide).flatten(), right.to(wide).flatten())
 
 
-def _accumulator(device: torch.device) -> torch.dtype:
+def accumulator(device: torch.device) -> torch.dtype:
+    """Return the widest floating dtype that a device sums in: float64 but for Apple's mps."""
     return torch.float32 if device.type == "mps" else torch.float64

@@ -15,15 +15,20 @@ ROOT = Path(__file__).resolve().parents[2]
 def launch(output_dir: Path, processes: int, scenarios: dict[str, dict]) -> dict[str, list[dict[str, Any]]]:
     """Run `worker.py` on some processes; return each scenario's results by rank, with weights under "weights"."""
     output_dir.mkdir(parents=True, exist_ok=True)
-    module = ["-m", "tests.parallel.worker", str(output_dir), json.dumps(scenarios)]
+    start(processes, "tests.parallel.worker", str(output_dir), json.dumps(scenarios))
+    return {name: [_read(output_dir / name, rank, processes) for rank in range(processes)] for name in scenarios}
+
+
+def start(processes: int, module: str, *arguments: str) -> None:
+    """Run a module on some processes, more than one through torchrun, and wait until all have ended well."""
+    command = ["-m", module, *arguments]
     if processes > 1:
-        module = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", *module]
+        command = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", *command]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
-        [sys.executable, *module], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return {name: [_read(output_dir / name, rank, processes) for rank in range(processes)] for name in scenarios}
 
 
 def _read(folder: Path, rank: int, processes: int) -> dict[str, Any]:
