@@ -25,6 +25,7 @@ from hf_metalr.trainer.console import LR_LOG_PREFIX, summarize_on_console
 from hf_metalr.trainer.history_callback import HistoryCallback
 from hf_metalr.trainer.initial_rates import set_up_rates
 from hf_metalr.trainer.meta_data import MetaBatches, MetaLoader, carve_meta_set, require_meta_dataset
+from hf_metalr.trainer.recovery import last_complete_checkpoint
 from hf_metalr.trainer.upstream import UpstreamFixes
 
 logger = logging.get_logger(__name__)
@@ -68,6 +69,17 @@ class MetaLRMixin(UpstreamFixes):
     def learning_rates(self) -> dict[str, float]:
         """The learned base rate of every layer group, input to output; empty before training and with "off"."""
         return self.metalr.learning_rates if self.metalr is not None else {}
+
+    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Train as the parent does; ``resume_from_checkpoint=True`` passes over checkpoints that a crash cut short."""
+        if resume_from_checkpoint is True:
+            resume_from_checkpoint = last_complete_checkpoint(str(self.args.output_dir), self.args.world_size)
+            if resume_from_checkpoint is None:
+                raise ValueError(
+                    f"resume_from_checkpoint=True needs a complete checkpoint in output_dir; found none in "
+                    f"{self.args.output_dir!r}. Start without it."
+                )
+        return super().train(resume_from_checkpoint, *args, **kwargs)
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Create the parent's optimizer, split its param groups by layer group, and attach the engine to it."""
