@@ -1,7 +1,5 @@
 """Features of `Trainer` that go on working under learned rates; `docs/compatibility.md` names the tests."""
 
-import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,36 +7,24 @@ import pytest
 import torch
 from transformers import (
     EarlyStoppingCallback,
-    GPT2Config,
-    GPT2LMHeadModel,
-    Seq2SeqTrainer,
-    Seq2SeqTrainingArguments,
-    T5Config,
-    T5ForConditionalGeneration,
     set_seed,
 )
 
-from hf_metalr import MetaLRMixin, MetaLRTrainingArguments
+from hf_metalr import MetaLRTrainingArguments
 from hf_metalr.engine.history import HISTORY_NAME, read_history
-from tests.trainer.tiny import Images, Texts, arguments, assert_equal_weights, make_bert, make_trainer, make_vit
-
-ESTIMATORS = ["lookahead", "next_batch"]
-
-
-def assert_learned(trainer: Any) -> None:
-    rates = trainer.learning_rates
-    assert len(set(rates.values())) > min(2, len(rates) - 1)
-    assert all(math.isfinite(lr) and lr > 0 for lr in rates.values())
-
-
-def make_gpt2() -> GPT2LMHeadModel:
-    set_seed(0)
-    config = GPT2Config(vocab_size=30, n_positions=16, n_embd=16, n_layer=2, n_head=2, bos_token_id=1, eos_token_id=2)
-    return GPT2LMHeadModel(config)
-
-
-def language(size: int = 48) -> list[dict[str, torch.Tensor]]:
-    return [{"input_ids": row["input_ids"], "labels": row["input_ids"]} for row in Texts(size)]
+from tests.trainer.tiny import (
+    ESTIMATORS,
+    Images,
+    Texts,
+    arguments,
+    assert_equal_weights,
+    assert_learned,
+    language,
+    make_bert,
+    make_gpt2,
+    make_trainer,
+    make_vit,
+)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -198,84 +184,6 @@ def test_text_features(tmp_path: Path, settings: dict, estimator: str) -> None:
     trainer = make_trainer(tmp_path, make_bert(), Texts(48), meta_estimator=estimator, lr_update="log_adam", **settings)
     trainer.train()
     assert_learned(trainer)
-
-
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_the_mixin_makes_a_seq2seq_trainer_learn_rates(tmp_path: Path, estimator: str) -> None:
-    @dataclass
-    class Arguments(MetaLRTrainingArguments, Seq2SeqTrainingArguments):
-        pass
-
-    class MetaLRSeq2SeqTrainer(MetaLRMixin, Seq2SeqTrainer):
-        pass
-
-    set_seed(0)
-    config = T5Config(vocab_size=30, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2, decoder_start_token_id=0)
-    args = Arguments(
-        output_dir=str(tmp_path),
-        meta_estimator=estimator,
-        lr_update="log_adam",
-        max_steps=4,
-        learning_rate=1e-3,
-        use_cpu=True,
-        report_to="none",
-        save_strategy="no",
-        predict_with_generate=True,
-        dataloader_pin_memory=False,
-    )
-    trainer = MetaLRSeq2SeqTrainer(
-        model=T5ForConditionalGeneration(config), args=args, train_dataset=language(), eval_dataset=language(4)
-    )
-    trainer.train()
-    assert_learned(trainer)
-    assert math.isfinite(trainer.evaluate(max_length=5)["eval_loss"])
-
-
-def make_tokenizer() -> Any:
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    words = ["<pad>", "<eos>", "<unk>", *(f"w{i}" for i in range(27))]
-    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>", model_max_length=16
-    )
-
-
-@pytest.mark.filterwarnings("ignore")  # TRL's own
-@pytest.mark.parametrize("estimator", [*ESTIMATORS, "off"])
-def test_the_mixin_makes_an_sft_trainer_learn_rates(tmp_path: Path, estimator: str) -> None:
-    trl = pytest.importorskip("trl")
-    import datasets
-
-    @dataclass
-    class Arguments(MetaLRTrainingArguments, trl.SFTConfig):
-        pass
-
-    class MetaLRSFTTrainer(MetaLRMixin, trl.SFTTrainer):
-        pass
-
-    texts = datasets.Dataset.from_dict({"text": [f"w{i % 5} w{i % 7} w{i % 3} w{i % 11}" for i in range(32)]})
-    args = Arguments(
-        output_dir=str(tmp_path),
-        meta_estimator=estimator,
-        lr_update="log_adam",
-        max_steps=4,
-        learning_rate=1e-3,
-        logging_steps=1,
-        use_cpu=True,
-        bf16=False,
-        report_to="none",
-        save_strategy="no",
-        dataloader_pin_memory=False,
-    )
-    trainer = MetaLRSFTTrainer(model=make_gpt2(), args=args, train_dataset=texts, processing_class=make_tokenizer())
-    trainer.train()
-    tokens = [row["num_tokens"] for row in trainer.state.log_history if "num_tokens" in row]
-    assert tokens[0] == tokens[-1] / len(tokens)  # tokens of meta batches are not counted as training tokens
-    if estimator != "off":
-        assert_learned(trainer)
 
 
 def test_schedule_free_optimizers_are_refused_in_words(tmp_path: Path) -> None:

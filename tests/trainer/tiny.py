@@ -1,5 +1,6 @@
 """Tiny models and data for the trainer's tests, and one way to run them."""
 
+import math
 from typing import Any
 
 import torch
@@ -9,6 +10,8 @@ from transformers import (
     BertForSequenceClassification,
     ConvNextConfig,
     ConvNextForImageClassification,
+    GPT2Config,
+    GPT2LMHeadModel,
     PreTrainedModel,
     Trainer,
     TrainingArguments,
@@ -18,6 +21,8 @@ from transformers import (
 )
 
 from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments
+
+ESTIMATORS = ["lookahead", "next_batch"]
 
 
 class Images(Dataset):
@@ -67,6 +72,22 @@ def make_bert() -> PreTrainedModel:
     set_seed(0)
     sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
     return BertForSequenceClassification(BertConfig(vocab_size=30, num_labels=3, max_position_embeddings=16, **sizes))
+
+
+def assert_learned(trainer: Any) -> None:
+    rates = trainer.learning_rates
+    assert len(set(rates.values())) > min(2, len(rates) - 1)
+    assert all(math.isfinite(lr) and lr > 0 for lr in rates.values())
+
+
+def make_gpt2() -> GPT2LMHeadModel:
+    set_seed(0)
+    config = GPT2Config(vocab_size=30, n_positions=16, n_embd=16, n_layer=2, n_head=2, bos_token_id=1, eos_token_id=2)
+    return GPT2LMHeadModel(config)
+
+
+def language(size: int = 48) -> list[dict[str, torch.Tensor]]:
+    return [{"input_ids": row["input_ids"], "labels": row["input_ids"]} for row in Texts(size)]
 
 
 def arguments(output_dir: Any, **settings: Any) -> MetaLRTrainingArguments:
