@@ -18,7 +18,7 @@ $(READY): pyproject.toml setup.cfg constraints.txt
 
 # One thread per worker: the tests are many and small.
 test: $(READY)  ## every test and doctest, offline, warnings as errors
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 demo: $(READY)  ## fine-tune a pre-trained network on chest X-rays, with and without MetaLR
 	HF_HUB_OFFLINE=1 $(BIN)/python examples/demo.py $(ARGS)

@@ -14,6 +14,8 @@ from hf_metalr.engine.history import HISTORY_NAME, read_history
 from tests.faults import worker
 from tests.trainer.tiny import Images, make_trainer
 
+pytestmark = pytest.mark.xdist_group("faults")  # one worker makes what these tests share
+
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.faults.worker"])
 

@@ -7,6 +7,8 @@ import torch
 
 from tests.parallel.launch import launch
 
+pytestmark = pytest.mark.xdist_group("ddp")  # one worker makes what these tests share
+
 # name -> settings with *global* batch sizes, which are divided by the number of processes
 SCENARIOS: dict[str, dict[str, Any]] = {
     f"{estimator} {case}": {"lr_update": "log_adam", "max_steps": 8, "hyper_lr": 0.1, "meta_estimator": estimator}

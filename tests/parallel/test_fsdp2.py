@@ -7,6 +7,8 @@ import pytest
 
 from tests.parallel.launch import start
 
+pytestmark = pytest.mark.xdist_group("fsdp2")  # one worker makes what these tests share
+
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
