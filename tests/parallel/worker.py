@@ -17,7 +17,7 @@ import torch
 
 torch.set_num_threads(1)
 
-from tests.trainer.tiny import Images, make_convnext, make_trainer, make_vit  # noqa: E402
+from tests.trainer.tiny import Images, make_convnext, make_trainer, make_vit
 
 
 class Counted:
