@@ -19,6 +19,7 @@ import torch
 import transformers
 
 from benchmarks import loops, report, trainers
+from benchmarks.in_turns import Timer, time_in_turns
 from benchmarks.peak_memory import peak_tensor_bytes
 from benchmarks.workloads import MODELS, Workload, seconds
 
@@ -33,14 +34,12 @@ STEPS_OF_MEMORY_TRACE = 6
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, and write the results."""
     options = _parse(argv)
-    torch.set_num_threads(1)
-    transformers.logging.set_verbosity_error()
     rows = [_environment(options)]
     for model_name in options.models:
         for batch_size in options.batch_sizes:
             workload = Workload(model_name, batch_size)
             for part in options.parts:
-                new = PARTS[part](workload, options.rounds)
+                new = PARTS[part](workload, options)
                 rows += [{"part": part, "model": model_name, "batch_size": batch_size} | row for row in new]
                 print(report.table(rows[-len(new) :]), flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -48,31 +47,30 @@ def main(argv: Sequence[str] | None = None) -> None:
     (options.out / "cost.md").write_text(report.page(rows), encoding="utf-8")
 
 
-def time_loops(workload: Workload, rounds: int) -> list[dict]:
+def time_loops(workload: Workload, options: argparse.Namespace) -> list[dict]:
     """Time each method's step in a bare PyTorch loop."""
-    steps = {name: make(workload) for name, make in loops.METHODS.items()}
-    return _ratios({name: partial(_seconds_per_step, step) for name, step in steps.items()}, rounds)
+    return _ratios({name: partial(_loop_timer, name, workload) for name in options.methods}, options.rounds)
 
 
-def time_trainers(workload: Workload, rounds: int) -> list[dict]:
+def time_trainers(workload: Workload, options: argparse.Namespace) -> list[dict]:
     """Time each method's step inside the Trainer."""
-    return _ratios({name: partial(run, workload, STEPS_PER_ROUND) for name, run in trainers.METHODS.items()}, rounds)
+    methods = [name for name in options.methods if name in trainers.METHODS]
+    return _ratios({name: partial(_trainer_timer, name, workload) for name in methods}, options.rounds)
 
 
-def trace_memory(workload: Workload, rounds: int) -> list[dict]:
+def trace_memory(workload: Workload, options: argparse.Namespace) -> list[dict]:
     """Measure each method's peak memory, in a process of its own; exact, so once."""
     os.environ["KINETO_LOG_LEVEL"] = "99"  # the profiler announces itself on every use
-    # spawn: a forked child would inherit the allocator's history
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        peaks = pool.starmap(_peak, [(name, workload) for name in loops.METHODS], chunksize=1)
+        peaks = pool.starmap(_peak, [(name, workload) for name in options.methods], chunksize=1)
     copy = sum(parameter.nbytes for parameter in workload.new_model().parameters() if parameter.requires_grad)
     return [
         {"method": name, "peak_bytes": peak, "trainable_bytes": copy, "extra_copies": (peak - peaks[0]) / copy}
-        for name, peak in zip(loops.METHODS, peaks, strict=True)
+        for name, peak in zip(options.methods, peaks, strict=True)
     ]
 
 
-PARTS: dict[str, Callable[[Workload, int], list[dict]]] = {
+PARTS: dict[str, Callable[[Workload, argparse.Namespace], list[dict]]] = {
     "loop": time_loops,
     "trainer": time_trainers,
     "memory": trace_memory,
@@ -80,7 +78,7 @@ PARTS: dict[str, Callable[[Workload, int], list[dict]]] = {
 
 
 def _peak(method: str, workload: Workload) -> int:
-    torch.set_num_threads(1)
+    _use_one_thread()
     next(workload.batches())  # the data exist before the trace begins
 
     def train() -> loops.Step:
@@ -92,6 +90,21 @@ def _peak(method: str, workload: Workload) -> int:
     return peak_tensor_bytes(train)
 
 
+def _loop_timer(method: str, workload: Workload) -> Timer:
+    _use_one_thread()
+    return partial(_seconds_per_step, loops.METHODS[method](workload))
+
+
+def _trainer_timer(method: str, workload: Workload) -> Timer:
+    _use_one_thread()
+    return partial(trainers.METHODS[method], workload, STEPS_PER_ROUND)
+
+
+def _use_one_thread() -> None:
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+
+
 def _seconds_per_step(step: loops.Step) -> float:
     began = seconds()
     for _ in range(STEPS_PER_ROUND):
@@ -99,26 +112,19 @@ def _seconds_per_step(step: loops.Step) -> float:
     return (seconds() - began) / STEPS_PER_ROUND
 
 
-def _ratios(timers: dict[str, Callable[[], float]], rounds: int) -> list[dict]:
-    """Time all methods in turn, round after round, and compare each with the baseline of the same round.
+def _ratios(make_timers: dict[str, Callable[[], Timer]], rounds: int) -> list[dict]:
+    """Compare each method with the baseline of the same round.
 
-    A changing clock rate or a busy neighbour hits all methods of a round alike. Each round begins with another method.
+    A changing clock rate or a busy neighbour hits all methods of a round alike.
     """
-    names = list(timers)
-    for name in names:
-        timers[name]()  # warm-up: optimizer state, buffers, kernel caches
-    timed: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(rounds):
-        first = turn % len(names)
-        for name in names[first:] + names[:first]:
-            timed[name].append(timers[name]())
+    times = time_in_turns(make_timers, rounds)
     rows = []
-    for name in names:
-        ratios = [mine / plain for mine, plain in zip(timed[name], timed[BASELINE], strict=True)]
+    for name in times:
+        ratios = [mine / plain for mine, plain in zip(times[name], times[BASELINE], strict=True)]
         rows.append(
             {
                 "method": name,
-                "milliseconds": 1000 * statistics.median(timed[name]),
+                "milliseconds": 1000 * statistics.median(times[name]),
                 "ratio": statistics.median(ratios),
                 "ratio_min": min(ratios),
                 "ratio_max": max(ratios),
@@ -144,10 +150,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--batch-sizes", nargs="+", type=int, default=[8, 32])
+    parser.add_argument("--methods", nargs="+", choices=loops.METHODS, default=list(loops.METHODS))
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--out", type=Path, default=RESULTS)
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    options.methods = [BASELINE, *(name for name in options.methods if name != BASELINE)]
+    return options
 
 
 if __name__ == "__main__":
