@@ -1,6 +1,6 @@
-"""The displacement Δ = θ̂ − θ of the last optimizer step, in one copy of the trainable parameters."""
+"""The displacement Δ = θ̂ − θ of the last optimizer step, for one copy of the trainable parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -9,29 +9,33 @@ from torch.optim import Optimizer
 
 from hf_metalr.engine.amp import gradient_scale
 from hf_metalr.engine.rates import effective_lrs, learned_groups
-from hf_metalr.engine.shards import any_sharded, local, shard_count
+from hf_metalr.engine.shards import local, shard_count
 from hf_metalr.equations import accumulator, inner_product
+
+# On a CPU a meta step is bound by memory bandwidth: pieces of 1 MiB (float32) stay in cache for all that is done to
+# them.
+_PIECE = 2**18
 
 
 class Displacements:
-    """Records how far one optimizer step moved each layer group, and with which rate and gradient.
+    """Remembers θ before an optimizer step, and measures the displacement afterwards.
 
-    The buffers first hold θ, then Δ: one extra copy of the parameters whose rates are learned. Parameters are read from
-    the optimizer each time, since wrappers (FSDP2) replace them.
+    Δ is never stored: it is formed piece by piece from the remembered θ and the present parameters. Parameters are read
+    from the optimizer each time, since wrappers (FSDP2) replace them.
 
     Args:
         optimizer: an optimizer whose param groups carry their layer group.
 
     Attributes:
-        recorded: whether the buffers hold a displacement that was not yet measured.
+        lrs: effective rates of the step whose displacement is pending.
+        pending: whether there is a displacement that was not yet measured.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
         self._optimizer = optimizer
-        self._buffers: dict[str, list[Tensor]] = {}
-        self._gradient_squares: list[Tensor] = []
+        self._before: dict[str, list[Tensor]] = {}
         self.lrs: dict[str, float] = {}
-        self.recorded = False
+        self.pending = False
 
     @property
     def parameters(self) -> dict[str, list[Tensor]]:
@@ -44,113 +48,131 @@ class Displacements:
     @property
     def sharded(self) -> bool:
         """Whether parameters are sharded over processes, so that sums over them need those of the other processes."""
-        return any(any_sharded(group) for group in self.parameters.values())
+        return any(shard_count(parameter) > 1 for group in self.parameters.values() for parameter in group)
 
     @torch.no_grad()
-    def remember_parameters(self) -> None:
+    def remember(self) -> None:
         """Copy θ, and note the rates of the step that is about to be taken."""
-        for name, group in self._local_parameters().items():
-            if name not in self._buffers:
-                self._buffers[name] = [torch.empty_like(parameter) for parameter in group]
-            torch._foreach_copy_(self._buffers[name], group)
-        self.lrs = effective_lrs(self._optimizer)
-
-    def remember_gradients(self) -> None:
-        """Note the squared norms of the gradients that the optimizer is about to use."""
-        scale = gradient_scale(self._optimizer)
-        self._gradient_squares = [
-            sum_of_squares([(p, local(p.grad)) for p in group if p.grad is not None], group[0]) / scale**2
-            for group in self.parameters.values()
-        ]
+        for name, group in self.parameters.items():
+            now = [local(parameter) for parameter in group]
+            if name not in self._before:
+                self._before[name] = [torch.empty_like(parameter) for parameter in now]
+            torch._foreach_copy_(self._before[name], now)
+        self._note_step()
 
     @torch.no_grad()
-    def record(self) -> None:
-        """Turn the remembered θ into Δ = θ̂ − θ."""
-        for name, group in self._local_parameters().items():
-            torch._foreach_sub_(self._buffers[name], group)
-            torch._foreach_neg_(self._buffers[name])
-        self.recorded = True
+    def measure(self, scale: float = 1.0, remember: bool = False) -> Tensor:
+        """Return ``⟨g, Δ⟩``, ``‖g‖²`` and ``‖Δ‖²`` for every layer group, with ``g = .grad / scale``.
 
-    def inner_products(self, scale: float) -> Tensor:
-        """Return ``⟨.grad/scale, Δ⟩`` for every layer group, in order: float64 of shape (groups,)."""
-        return torch.stack([self._inner_product(*item) for item in self.parameters.items()]) / scale
+        Args:
+            scale: what the gradients are too large by.
+            remember: remember the present parameters in the same pass, for the step that is about to be taken.
 
-    def squares(self) -> list[Tensor]:
-        """Return ``‖g‖²`` and ``‖Δ‖²`` for every layer group, each of shape (groups,)."""
-        displacement_squares = [
-            sum_of_squares(list(zip(group, self._buffers[name], strict=True)), group[0])
-            for name, group in self.parameters.items()
-        ]
-        return [torch.stack(self._gradient_squares), torch.stack(displacement_squares)]
+        Returns:
+            Shape (3, groups), float64 where the device has it; this process's share where parameters are sharded.
+        """
+        sums: list[Tensor] = []
+        for name, group in self.parameters.items():
+            total = torch.zeros(3, dtype=accumulator(group[0].device), device=group[0].device)
+            for parameter, before in zip(group, self._before[name], strict=True):
+                # Summed over processes by an average, so each shard counts as often as there are shards.
+                total += _measure(parameter, before, remember).to(total.device) * shard_count(parameter)
+            sums.append(total.to(sums[0].device) if sums else total)
+        measured = torch.stack(sums, dim=1)
+        self.pending = False
+        if remember:
+            self._note_step()
+        return measured / torch.tensor([[scale], [scale**2], [1.0]], dtype=measured.dtype, device=measured.device)
 
-    def _inner_product(self, name: str, group: list[Tensor]) -> Tensor:
-        gradients = [None if p.grad is None else local(p.grad) for p in group]
-        if not any_sharded(group):
-            return inner_product(gradients, self._buffers[name])
-        # Summed over processes by an average, so each part counts as often as there are parts.
-        parts = [
-            inner_product([gradient], [delta]) * shard_count(p)
-            for p, gradient, delta in zip(group, gradients, self._buffers[name], strict=True)
-        ]
-        return torch.stack(parts).sum()
-
-    def _local_parameters(self) -> dict[str, list[Tensor]]:
-        return {name: [local(parameter) for parameter in group] for name, group in self.parameters.items()}
+    @torch.no_grad()
+    def gradient_squares(self) -> Tensor:
+        """Return ``‖g‖²`` of the gradients that the optimizer is about to use; shape (groups,)."""
+        squares: list[Tensor] = []
+        for group in self.parameters.values():
+            total = torch.zeros((), dtype=accumulator(group[0].device), device=group[0].device)
+            for parameter in group:
+                if parameter.grad is not None:
+                    gradient = local(parameter.grad)
+                    total += inner_product(gradient, gradient).to(total.device) * shard_count(parameter)
+            squares.append(total.to(squares[0].device) if squares else total)
+        return torch.stack(squares) / gradient_scale(self._optimizer) ** 2
 
     @torch.no_grad()
     def rescale(self, factors: Mapping[str, float]) -> None:
-        """Put the parameters at θ + factor · Δ, for each layer group whose factor is not exactly 1."""
-        for name, group in self._local_parameters().items():
+        """Put the parameters at ``θ + factor · Δ``, for each layer group whose factor is not exactly 1."""
+        for name, group in self.parameters.items():
             if factors.get(name, 1.0) != 1.0:
-                torch._foreach_add_(group, self._buffers[name], alpha=factors[name] - 1)
-
-    def forget(self) -> None:
-        """Mark the displacement as measured."""
-        self.recorded = False
+                now = [local(parameter) for parameter in group]
+                torch._foreach_lerp_(now, self._before[name], 1 - factors[name])
 
     def clear(self) -> None:
-        """Free the buffers."""
-        self._buffers.clear()
-        self.recorded = False
+        """Free the copy."""
+        self._before.clear()
+        self.pending = False
 
     def state_dict(self, model: nn.Module) -> dict[str, Any]:
-        """Return the displacement that still waits for its measurement: rates, and tensors by parameter name.
+        """Return the displacement that still waits for its measurement: rates, and θ before the step by parameter name.
 
         Nothing where parameters are sharded: one process holds a part only, and a resumed run leaves one meta step out.
         """
-        if not self.recorded or self.sharded:
+        if not self.pending or self.sharded:
             return {"lrs": {}, "tensors": {}}
         names = {id(parameter): name for name, parameter in model.named_parameters()}
         tensors = {
-            names[id(parameter)]: buffer
+            names[id(parameter)]: before
             for group, parameters in self.parameters.items()
-            for parameter, buffer in zip(parameters, self._buffers[group], strict=True)
+            for parameter, before in zip(parameters, self._before[group], strict=True)
         }
         return {"lrs": dict(self.lrs), "tensors": tensors}
 
     def shapes(self, model: nn.Module) -> dict[str, tuple[int, ...]]:
-        """Return the shape of every recorded tensor by parameter name."""
+        """Return the shape of every remembered tensor by parameter name."""
         names = {id(parameter): name for name, parameter in model.named_parameters()}
         return {names[id(p)]: tuple(p.shape) for parameters in self.parameters.values() for p in parameters}
 
     @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Any], model: nn.Module) -> None:
         """Restore what `state_dict` returned."""
-        self.recorded = bool(state["tensors"])
-        if not self.recorded:
+        self.pending = bool(state["tensors"])
+        if not self.pending:
             return
         names = {id(parameter): name for name, parameter in model.named_parameters()}
         self.lrs = dict(state["lrs"])
         for group, parameters in self.parameters.items():
             tensors = [state["tensors"][names[id(parameter)]] for parameter in parameters]
-            self._buffers[group] = [t.to(p, copy=True) for t, p in zip(tensors, parameters, strict=True)]
+            self._before[group] = [t.to(p, copy=True) for t, p in zip(tensors, parameters, strict=True)]
+
+    def _note_step(self) -> None:
+        self.lrs = effective_lrs(self._optimizer)
+        self.pending = True
 
 
-def sum_of_squares(tensors: list[tuple[Tensor, Tensor]], like: Tensor) -> Tensor:
-    """Return the sum of squares over pairs of (parameter, local values), as a scalar on the device of ``like``."""
-    device, dtype = like.device, accumulator(like.device)
-    if not tensors:
-        return torch.zeros((), device=device, dtype=dtype)
-    norms = torch._foreach_norm([value.to_dense() if value.is_sparse else value for _, value in tensors])
-    counts = torch.tensor([shard_count(parameter) for parameter, _ in tensors], device=device, dtype=dtype)
-    return (torch.stack([norm.to(device, dtype) for norm in norms]) ** 2 * counts).sum()
+def _measure(parameter: Tensor, before: Tensor, remember: bool) -> Tensor:
+    """Return ``⟨g, Δ⟩``, ``‖g‖²``, ``‖Δ‖²`` of one tensor, unscaled; shape (3,)."""
+    parts = []
+    for now, old, gradient in _pieces(parameter, before):
+        displacement = now - old
+        zero = torch.zeros((), dtype=displacement.dtype, device=displacement.device)
+        parts.append(zero if gradient is None else inner_product(gradient, displacement))
+        parts.append(zero if gradient is None else inner_product(gradient, gradient))
+        parts.append(inner_product(displacement, displacement))
+        if remember:
+            old.copy_(now)
+    wide = accumulator(parameter.device)
+    return torch.stack([part.to(wide) for part in parts]).view(-1, 3).sum(0)
+
+
+def _pieces(parameter: Tensor, before: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    """Yield (present values, values before, gradient), cut into pieces of cache size on a CPU."""
+    now = local(parameter)
+    gradient = None if parameter.grad is None else local(parameter.grad)
+    if gradient is not None and gradient.is_sparse:
+        gradient = gradient.to_dense()
+    plain = all(tensor is None or tensor.is_contiguous() for tensor in (now, before, gradient))
+    if now.device.type != "cpu" or now.numel() <= _PIECE or not plain:
+        yield now, before, gradient
+        return
+    for start in range(0, now.numel(), _PIECE):
+        end = start + _PIECE
+        part = None if gradient is None else gradient.view(-1)[start:end]
+        yield now.view(-1)[start:end], before.view(-1)[start:end], part

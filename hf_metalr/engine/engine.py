@@ -113,6 +113,7 @@ class MetaLR:
         require_sound_rates(self.optimizer, self.config)
         self._rule = make_rule(self.config)
         self._displacements = Displacements(optimizer)
+        self._gradient_squares = torch.empty(0)
         self._hooks = [
             optimizer.register_step_pre_hook(self._before_step),
             optimizer.register_step_post_hook(self._after_step),
@@ -183,21 +184,20 @@ class MetaLR:
             )
         if step_is_skipped(optimizer):
             return
-        if self.config.estimator == "next_batch" and self._displacements.recorded:
+        if self.config.estimator == "lookahead":
+            if self._is_due():
+                self._gradient_squares = self._displacements.gradient_squares()
+                self._displacements.remember()
+        elif self._displacements.pending:
             self._meta_step_from_training_gradient()
-        if self._is_due():
-            self._displacements.remember_parameters()
-            if self.config.estimator == "lookahead":
-                self._displacements.remember_gradients()
+        elif self._is_due():
+            self._displacements.remember()
 
     def _after_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
         if step_is_skipped(optimizer):
             return
-        if self._is_due():
-            self._displacements.record()
-            if self.config.estimator == "lookahead":
-                self._meta_step_from_lookahead()
-                self._displacements.forget()
+        if self.config.estimator == "lookahead" and self._is_due():
+            self._meta_step_from_lookahead()
         self.step += 1
 
     def _is_due(self) -> bool:
@@ -206,10 +206,11 @@ class MetaLR:
         return (self.step + 1 + look_late) % self.config.meta_every == 0
 
     def _meta_step_from_training_gradient(self) -> None:
-        self._displacements.remember_gradients()
-        log_hypergradients = self._displacements.inner_products(scale=gradient_scale(self.optimizer))
-        self._move_rates(log_hypergradients, meta_loss=None)
-        self._displacements.forget()
+        lrs, due = self._displacements.lrs, self._is_due()
+        sums = self._displacements.measure(gradient_scale(self.optimizer), remember=due)
+        self._move_rates(self._averaged(sums, lrs), meta_loss=None)
+        if due:  # the rates that the coming step will use
+            self._displacements.lrs = effective_lrs(self.optimizer)
 
     def _meta_step_from_lookahead(self) -> None:
         assert self.meta_loss is not None
@@ -222,18 +223,33 @@ class MetaLR:
         ):
             loss = self.meta_loss()
             (loss * scale).backward()
-            log_hypergradients = self._displacements.inner_products(scale)
-            # Marked before the processes average: one bad process makes all of them skip, in step.
-            log_hypergradients = torch.where(loss.detach().isfinite(), log_hypergradients, math.nan)
+            sums = self._displacements.measure(scale)
+        # Marked before the processes average: one bad process makes all of them skip, in step.
+        log_hypergradients = torch.where(loss.detach().isfinite(), sums[0], math.nan)
+        # The scale of the gradient is that of the training gradient: unlike the meta gradient's, all processes know it.
+        sums = torch.stack([log_hypergradients, self._gradient_squares, sums[2]])
         before = self.learning_rates
-        self._move_rates(log_hypergradients, meta_loss=loss.item())
+        self._move_rates(self._averaged(sums, self._displacements.lrs), meta_loss=loss.item())
         self._displacements.rescale(
             {name: lr / before[name] for name, lr in self.learning_rates.items() if before[name] > 0}
         )
 
-    def _move_rates(self, log_hypergradients: Tensor, meta_loss: float | None) -> None:
+    def _averaged(self, sums: Tensor, lrs: dict[str, float]) -> dict[str, Measurement]:
+        """Average over processes; the norms are the same on all of them, unless parameters are sharded."""
+        if self.reduce_mean is not None:
+            if self._displacements.sharded:
+                sums = self.reduce_mean(sums)
+            else:
+                sums = torch.stack([self.reduce_mean(sums[0]), *sums[1:]])
+        return {
+            name: Measurement(dot, lrs[name], math.sqrt(gradient_square), math.sqrt(displacement_square))
+            for name, dot, gradient_square, displacement_square in zip(
+                self._displacements.parameters, *sums.tolist(), strict=True
+            )
+        }
+
+    def _move_rates(self, measured: dict[str, Measurement], meta_loss: float | None) -> None:
         """Move every rate that is not held; none if a measurement is not finite on some process."""
-        measured = self._averaged(log_hypergradients)
         finite = all(math.isfinite(measurement.log_hypergradient) for measurement in measured.values())
         self.skipped += not finite
         if finite:
@@ -244,23 +260,6 @@ class MetaLR:
                     set_base_lr(self.optimizer, self.scheduler, name, bound_lr(proposed, lr, *lr_bounds))
         if self.on_meta_step is not None:
             self.on_meta_step(self._describe(measured, meta_loss, None if finite else "not finite"))
-
-    def _averaged(self, log_hypergradients: Tensor) -> dict[str, Measurement]:
-        """Average over processes; the norms are the same on all of them, unless parameters are sharded."""
-        squares = self._displacements.squares()
-        sums = torch.stack([log_hypergradients, *squares])
-        if self.reduce_mean is not None:
-            if self._displacements.sharded:
-                sums = self.reduce_mean(sums)
-            else:
-                sums[0] = self.reduce_mean(log_hypergradients)
-        lrs = self._displacements.lrs
-        return {
-            name: Measurement(dot, lrs[name], math.sqrt(gradient_square), math.sqrt(displacement_square))
-            for name, dot, gradient_square, displacement_square in zip(
-                self._displacements.parameters, *sums.tolist(), strict=True
-            )
-        }
 
     def _describe(self, measured: dict[str, Measurement], meta_loss: float | None, skipped: str | None) -> MetaStep:
         hypergradients = {name: measurement.hypergradient for name, measurement in measured.items()}

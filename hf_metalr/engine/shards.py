@@ -1,7 +1,5 @@
 """Parameters that are sharded over processes (FSDP2's DTensors): each process sees its own part."""
 
-from collections.abc import Iterable
-
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
@@ -20,8 +18,3 @@ def shard_count(tensor: Tensor) -> int:
         if placement.is_shard():
             count *= tensor.device_mesh.size(dimension)
     return count
-
-
-def any_sharded(tensors: Iterable[Tensor]) -> bool:
-    """Whether some tensor is a DTensor."""
-    return any(isinstance(tensor, DTensor) for tensor in tensors)

@@ -3,7 +3,7 @@
 With the displacement of one inner step ``Δ_j = θ̂_j − θ_j = −α_j u_j`` (``u``: update direction), the learning rate
 enters the look-ahead point linearly, so the chain rule needs no second derivative:
 
-    ∂L_meta(θ̂) / ∂ ln α_j = ⟨∇_j L_meta(θ̂), Δ_j⟩          (`inner_product`)
+    ∂L_meta(θ̂) / ∂ ln α_j = ⟨∇_j L_meta(θ̂), Δ_j⟩          (`inner_product`, summed over the tensors of a group)
     h_j = ∂L_meta(θ̂) / ∂α_j = ⟨∇_j L_meta(θ̂), Δ_j⟩ / α_j = −⟨∇_j L_meta(θ̂), u_j⟩          (`hypergradient`)
 
 A *negative* hypergradient says that a larger rate would have lowered the meta loss.
@@ -12,33 +12,29 @@ Source: MetaLR (arXiv 2206.01408), equation 2; exact for every optimizer whose d
 learning rate (SGD, momentum, Adam, AdamW with decoupled decay, Lion, …).
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
 
-def inner_product(meta_gradients: Sequence[Tensor | None], displacements: Sequence[Tensor]) -> Tensor:
-    """Return ``⟨∇_j L_meta(θ̂), Δ_j⟩ = ∂L_meta/∂ ln α_j`` of one layer group.
+def inner_product(meta_gradient: Tensor, displacement: Tensor) -> Tensor:
+    """Return ``⟨∇ L_meta(θ̂), Δ⟩`` of one tensor; summed over the tensors of a layer group it is ``∂L_meta/∂ ln α_j``.
 
     Args:
-        meta_gradients: gradient of the meta loss for each tensor of the group, at the look-ahead point; any shape, any
-            floating dtype, sparse or dense; None where the meta loss does not depend on the tensor (counts as zero).
-        displacements: ``θ̂ − θ`` of the same tensors, same shapes, in units of the parameters.
+        meta_gradient: gradient of the meta loss at the look-ahead point; any shape, any floating dtype, dense or
+            sparse.
+        displacement: ``θ̂ − θ`` of the same tensor, same shape, in units of the parameter.
 
     Returns:
-        A scalar tensor, float64 where the device has it (else float32), in units of the loss.
+        A scalar tensor in float32 or wider, in units of the loss.
 
-    >>> inner_product([torch.tensor([1.0, 2.0])], [torch.tensor([-0.5, 0.25])]).item()
+    >>> inner_product(torch.tensor([1.0, 2.0]), torch.tensor([-0.5, 0.25])).item()
     0.0
     """
-    total = torch.zeros((), dtype=accumulator(displacements[0].device), device=displacements[0].device)
-    for gradient, displacement in zip(meta_gradients, displacements, strict=True):
-        if gradient is None:
-            continue
-        dense = gradient.to_dense() if gradient.is_sparse else gradient
-        total += _dot(dense, displacement).to(total.device)
-    return total
+    # bfloat16 and float16 products lose the sign of a small sum; float32 keeps it at the price of one temporary tensor.
+    wide = torch.promote_types(torch.promote_types(meta_gradient.dtype, displacement.dtype), torch.float32)
+    left = meta_gradient.to_dense() if meta_gradient.is_sparse else meta_gradient
+    right = displacement.to_dense() if displacement.is_sparse else displacement
+    return torch.dot(left.to(wide).flatten(), right.to(wide).flatten())
 
 
 def hypergradient(log_hypergradient: float, lr: float) -> float:
@@ -48,12 +44,6 @@ def hypergradient(log_hypergradient: float, lr: float) -> float:
     -2.0
     """
     return log_hypergradient / lr if lr != 0 else 0.0
-
-
-def _dot(left: Tensor, right: Tensor) -> Tensor:
-    # bfloat16 and float16 products lose the sign of a small sum; float32 keeps it at the price of one temporary tensor.
-    wide = torch.promote_types(torch.promote_types(left.dtype, right.dtype), torch.float32)
-    return torch.dot(left.to(wide).flatten(), right.to(wide).flatten())
 
 
 def accumulator(device: torch.device) -> torch.dtype:

@@ -1,4 +1,4 @@
-"""The engine's part of a checkpoint: `metalr_state.json`, and the pending displacement as safetensors.
+"""The engine's part of a checkpoint: `metalr_state.json`, and the parameters before the last step as safetensors.
 
 The learned rates themselves are in ``optimizer.pt`` and ``scheduler.pt``. Files may come from anywhere, so everything
 is checked before anything is used.
@@ -16,7 +16,9 @@ from safetensors import SafetensorError
 from hf_metalr.engine import MetaLR
 
 STATE_NAME = "metalr_state.json"
-DISPLACEMENTS_NAME = "metalr_displacements.safetensors"
+PREVIOUS_PARAMETERS_NAME = (
+    "metalr_previous_parameters.safetensors"  # with the present ones they make the pending displacement
+)
 
 
 def save_engine_state(engine: MetaLR, checkpoint: str | os.PathLike[str]) -> None:
@@ -24,7 +26,7 @@ def save_engine_state(engine: MetaLR, checkpoint: str | os.PathLike[str]) -> Non
     state = engine.state_dict()
     tensors = {name: tensor.contiguous() for name, tensor in state["displacements"].pop("tensors").items()}
     if tensors:
-        safetensors.torch.save_file(tensors, Path(checkpoint) / DISPLACEMENTS_NAME)
+        safetensors.torch.save_file(tensors, Path(checkpoint) / PREVIOUS_PARAMETERS_NAME)
     (Path(checkpoint) / STATE_NAME).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
 
 
@@ -87,7 +89,7 @@ def _read_displacements(engine: MetaLR, state: dict[str, Any], path: Path) -> di
     )
     if not lrs:
         return {"lrs": {}, "tensors": {}}
-    file = path.with_name(DISPLACEMENTS_NAME)
+    file = path.with_name(PREVIOUS_PARAMETERS_NAME)
     try:
         tensors = safetensors.torch.load_file(file)
     except (OSError, SafetensorError) as error:

@@ -19,26 +19,21 @@ def test_inner_product_is_the_derivative_in_log_rate() -> None:
     lr = log_lr.exp().item()
     displacements = [-lr * u for u in directions]
     meta_gradients = [3 * (p + d) ** 2 for p, d in zip(parameters, displacements, strict=True)]
-    found = inner_product(meta_gradients, displacements)
+    found = sum(inner_product(g, d) for g, d in zip(meta_gradients, displacements, strict=True))
     assert found.item() == pytest.approx(expected.item(), rel=1e-12)
     assert hypergradient(found.item(), lr) == pytest.approx(expected.item() / lr, rel=1e-12)
-
-
-def test_a_tensor_that_the_meta_loss_ignores_counts_as_zero() -> None:
-    displacement = torch.ones(2)
-    assert inner_product([None, torch.ones(2)], [displacement, displacement]).item() == 2.0
 
 
 def test_sparse_gradients_count_like_dense_ones() -> None:
     dense = torch.tensor([[0.0, 0.0], [2.0, 3.0]])
     displacement = torch.tensor([[1.0, 1.0], [1.0, -1.0]])
-    assert inner_product([dense.to_sparse()], [displacement]).item() == -1.0
+    assert inner_product(dense.to_sparse(), displacement).item() == -1.0
 
 
 def test_bfloat16_keeps_a_small_sum() -> None:
     # summed in bfloat16, 256 + 1 is 256 and the sign of the rest is lost
     gradient = torch.tensor([256.0, 1.0, -256.0], dtype=torch.bfloat16)
-    assert inner_product([gradient], [torch.ones(3, dtype=torch.bfloat16)]).item() == 1.0
+    assert inner_product(gradient, torch.ones(3, dtype=torch.bfloat16)).item() == 1.0
 
 
 def test_a_rate_of_zero_has_no_hypergradient() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hf_metalr.engine.history import HISTORY_NAME
-from hf_metalr.trainer.checkpoint import DISPLACEMENTS_NAME, STATE_NAME
+from hf_metalr.trainer.checkpoint import PREVIOUS_PARAMETERS_NAME, STATE_NAME
 from tests.trainer.tiny import Images, Texts, assert_equal_weights, make_bert, make_convnext, make_trainer, make_vit
 
 ESTIMATORS = ["lookahead", "next_batch"]
@@ -122,13 +122,13 @@ def test_a_damaged_state_file_is_one_clear_error(tmp_path: Path, damage, message
 
 def test_damaged_displacements_are_one_clear_error(tmp_path: Path) -> None:
     checkpoint = saved(tmp_path, meta_estimator="next_batch")
-    file = checkpoint / DISPLACEMENTS_NAME
+    file = checkpoint / PREVIOUS_PARAMETERS_NAME
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=DISPLACEMENTS_NAME):
+    with pytest.raises(ValueError, match=PREVIOUS_PARAMETERS_NAME):
         resume(checkpoint, tmp_path, meta_estimator="next_batch")
     file.unlink()
-    with pytest.raises(ValueError, match=DISPLACEMENTS_NAME):
+    with pytest.raises(ValueError, match=PREVIOUS_PARAMETERS_NAME):
         resume(checkpoint, tmp_path, meta_estimator="next_batch")
 
 
