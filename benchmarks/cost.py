@@ -19,14 +19,15 @@ import torch
 import transformers
 
 from benchmarks import loops, report, trainers
-from benchmarks.in_turns import Timer, time_in_turns
+from benchmarks.in_turns import Pace, Training, time_in_turns
 from benchmarks.peak_memory import peak_tensor_bytes
-from benchmarks.workloads import MODELS, Workload, seconds
+from benchmarks.workloads import MODELS, Workload
 
 RESULTS = Path(__file__).parent / "results"
 BASELINE = "plain"
-# A multiple of 5, so that every round holds the same share of meta steps of the thinned look-ahead.
+# One meta step of the thinned look-ahead.
 STEPS_PER_ROUND = 5
+WARM_UP_STEPS = 3
 # Past the first meta step of every method.
 STEPS_OF_MEMORY_TRACE = 6
 
@@ -49,13 +50,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def time_loops(workload: Workload, options: argparse.Namespace) -> list[dict]:
     """Time each method's step in a bare PyTorch loop."""
-    return _ratios({name: partial(_loop_timer, name, workload) for name in options.methods}, options.rounds)
+    return _ratios({name: partial(_train_in_loop, name, workload) for name in options.methods}, options.rounds)
 
 
 def time_trainers(workload: Workload, options: argparse.Namespace) -> list[dict]:
     """Time each method's step inside the Trainer."""
     methods = [name for name in options.methods if name in trainers.METHODS]
-    return _ratios({name: partial(_trainer_timer, name, workload) for name in methods}, options.rounds)
+    return _ratios({name: partial(_train_in_trainer, name, workload) for name in methods}, options.rounds)
 
 
 def trace_memory(workload: Workload, options: argparse.Namespace) -> list[dict]:
@@ -90,14 +91,17 @@ def _peak(method: str, workload: Workload) -> int:
     return peak_tensor_bytes(train)
 
 
-def _loop_timer(method: str, workload: Workload) -> Timer:
+def _train_in_loop(method: str, workload: Workload, pace: Pace) -> None:
     _use_one_thread()
-    return partial(_seconds_per_step, loops.METHODS[method](workload))
+    step = loops.METHODS[method](workload)
+    while True:
+        step()
+        pace()
 
 
-def _trainer_timer(method: str, workload: Workload) -> Timer:
+def _train_in_trainer(method: str, workload: Workload, pace: Pace) -> None:
     _use_one_thread()
-    return partial(trainers.METHODS[method], workload, STEPS_PER_ROUND)
+    trainers.METHODS[method](workload, pace)
 
 
 def _use_one_thread() -> None:
@@ -105,19 +109,10 @@ def _use_one_thread() -> None:
     transformers.logging.set_verbosity_error()
 
 
-def _seconds_per_step(step: loops.Step) -> float:
-    began = seconds()
-    for _ in range(STEPS_PER_ROUND):
-        step()
-    return (seconds() - began) / STEPS_PER_ROUND
-
-
-def _ratios(make_timers: dict[str, Callable[[], Timer]], rounds: int) -> list[dict]:
-    """Compare each method with the baseline of the same round.
-
-    A changing clock rate or a busy neighbour hits all methods of a round alike.
-    """
-    times = time_in_turns(make_timers, rounds)
+def _ratios(trainings: dict[str, Training], rounds: int) -> list[dict]:
+    """Compare each method with the baseline of the same round: what disturbs a round disturbs all its methods."""
+    steps = time_in_turns(trainings, rounds * STEPS_PER_ROUND, WARM_UP_STEPS)
+    times = {name: _means(seconds, STEPS_PER_ROUND) for name, seconds in steps.items()}
     rows = []
     for name in times:
         ratios = [mine / plain for mine, plain in zip(times[name], times[BASELINE], strict=True)]
@@ -132,6 +127,11 @@ def _ratios(make_timers: dict[str, Callable[[], Timer]], rounds: int) -> list[di
             }
         )
     return rows
+
+
+def _means(values: Sequence[float], size: int) -> list[float]:
+    """Return the mean of every ``size`` values in a row."""
+    return [statistics.mean(values[start : start + size]) for start in range(0, len(values), size)]
 
 
 def _environment(options: argparse.Namespace) -> dict:

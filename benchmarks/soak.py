@@ -79,13 +79,18 @@ def kills(estimator: str, count: int, steps: int, seed: int) -> dict[str, Any]:
         process.start()
         return process
 
+    def finish(folder: Path) -> None:
+        process = start(folder)
+        process.join()
+
+    finish(root / "warm-up")  # the fork server imports the libraries
     began = time.monotonic()
-    start(root / "straight").join()
+    finish(root / "straight")
     duration = time.monotonic() - began
     killed = cut_short = 0
-    while killed < count:
+    while killed < count and not (root / "killed" / "final.pt").exists():
         process = start(root / "killed")
-        process.join(moments.uniform(0.1, 1.0) * duration * 4 / count + 0.5)
+        process.join(moments.uniform(0.05, 0.4) * duration)
         if process.exitcode is not None:
             break  # it got to its end before the kill
         process.kill()
@@ -95,8 +100,8 @@ def kills(estimator: str, count: int, steps: int, seed: int) -> dict[str, Any]:
         newest = max((int(path.name.split("-")[1]) for path in folders), default=None)
         whole = last_complete_checkpoint(root / "killed") if folders else None
         cut_short += newest is not None and whole != str(root / "killed" / f"checkpoint-{newest}")
-    process = start(root / "killed")
-    process.join()
+    if not (root / "killed" / "final.pt").exists():
+        finish(root / "killed")
     weights = [torch.load(root / run / "final.pt", weights_only=True) for run in ("straight", "killed")]
     histories = [(root / run / HISTORY_NAME).read_text() for run in ("straight", "killed")]
     shutil.rmtree(root)

@@ -1,4 +1,4 @@
-"""Seconds per training step inside `transformers.Trainer` and `MetaLRTrainer`."""
+"""Training of each method inside `transformers.Trainer` or `MetaLRTrainer`."""
 
 import tempfile
 from collections.abc import Callable
@@ -7,55 +7,49 @@ from functools import partial
 from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from benchmarks.workloads import LEARNING_RATE, Batch, Workload, seconds
+from benchmarks.in_turns import Pace
+from benchmarks.workloads import LEARNING_RATE, Batch, Workload
 from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments
 
-WARM_UP_STEPS = 2  # the first step makes the optimizer's state, the second the displacement buffers
+STEPS = 10_000  # more than is ever timed
 
 
 class Images(Dataset):
-    """The examples of one of the workload's batches, repeated for as many steps as are trained."""
+    """The examples of one of the workload's batches, repeated for as many steps as could be trained."""
 
-    def __init__(self, workload: Workload, steps: int) -> None:
+    def __init__(self, workload: Workload) -> None:
         batch = next(workload.batches())
         self._examples = [
             {"pixel_values": image, "labels": label}
             for image, label in zip(batch["pixel_values"], batch["labels"], strict=True)
         ]
-        self._length = steps * workload.batch_size
 
     def __len__(self) -> int:
-        return self._length
+        return STEPS * len(self._examples)
 
     def __getitem__(self, index: int) -> Batch:
         return self._examples[index % len(self._examples)]
 
 
-class StepClock(TrainerCallback):
-    """Notes the time at the end of every training step."""
+class PaceCallback(TrainerCallback):
+    """Ends a step of the benchmark where a step of the Trainer ends, data loading and callbacks included."""
 
-    def __init__(self) -> None:
-        self.ends: list[float] = []
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
 
     def on_step_end(self, args, state, control, **kwargs) -> None:
-        self.ends.append(seconds())
-
-    def seconds_per_step(self) -> float:
-        """Return the mean duration of the steps after the warm-up."""
-        timed = self.ends[WARM_UP_STEPS - 1 :]
-        return (timed[-1] - timed[0]) / (len(timed) - 1)
+        self._pace()
 
 
-def train(workload: Workload, steps: int, trainer_class: type[Trainer], arguments: Callable) -> float:
-    """Train a fresh model and return the seconds per step, data loading included."""
-    clock = StepClock()
+def train(workload: Workload, pace: Pace, trainer_class: type[Trainer], arguments: Callable) -> None:
+    """Train a fresh model until the pace ends it."""
     with tempfile.TemporaryDirectory() as folder:
         trainer = trainer_class(
             model=workload.new_model(),
             args=arguments(
                 output_dir=folder,
                 per_device_train_batch_size=workload.batch_size,
-                max_steps=WARM_UP_STEPS + steps,
+                max_steps=STEPS,
                 learning_rate=LEARNING_RATE,
                 lr_scheduler_type="constant",
                 logging_strategy="no",
@@ -64,20 +58,19 @@ def train(workload: Workload, steps: int, trainer_class: type[Trainer], argument
                 disable_tqdm=True,
                 use_cpu=True,
             ),
-            train_dataset=Images(workload, WARM_UP_STEPS + steps),
-            callbacks=[clock],
+            train_dataset=Images(workload),
         )
         trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(PaceCallback(pace))  # last, so that the other callbacks of a step count
         trainer.train()
-    return clock.seconds_per_step()
 
 
-def _metalr(estimator: str, meta_every: int = 1) -> Callable[[Workload, int], float]:
+def _metalr(estimator: str, meta_every: int = 1) -> Callable[[Workload, Pace], None]:
     arguments = partial(MetaLRTrainingArguments, meta_estimator=estimator, meta_every=meta_every)
     return partial(train, trainer_class=MetaLRTrainer, arguments=arguments)
 
 
-METHODS: dict[str, Callable[[Workload, int], float]] = {
+METHODS: dict[str, Callable[[Workload, Pace], None]] = {
     "plain": partial(train, trainer_class=Trainer, arguments=TrainingArguments),
     "next_batch": _metalr("next_batch"),
     "lookahead": _metalr("lookahead"),

@@ -1,6 +1,5 @@
 """What is trained while the cost is measured: a ResNet-18 and a small ViT on random 64-pixel images."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -56,14 +55,6 @@ def _pool(batch_size: int) -> list[Batch]:
         {"pixel_values": torch.randn(shape), "labels": torch.randint(CLASSES, (batch_size,))}
         for _ in range(DISTINCT_BATCHES)
     ]
-
-
-def seconds() -> float:
-    """Return the processor time that this process has used, in seconds.
-
-    With one thread and no waiting it is the wall time of an idle machine, and it stays so on a busy one.
-    """
-    return time.process_time()
 
 
 def new_optimizer(model: PreTrainedModel) -> AdamW:

@@ -1,6 +1,5 @@
 """The benchmark measures what it says: the comparison is the paper's step, the peak is the peak."""
 
-import itertools
 import json
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from benchmarks.peak_memory import peak_tensor_bytes
 from benchmarks.published import HYPER_LR, PublishedProcedure
 from benchmarks.workloads import LEARNING_RATE
 from hf_metalr.engine import MetaLR, MetaLRConfig
+from tests.benchmarks.busy import spend
 
 
 class Output:
@@ -68,9 +68,12 @@ def test_peak_sees_temporaries_of_the_backward_pass() -> None:
     assert peak_tensor_bytes(run) >= 2 * weight.nbytes
 
 
-def test_timers_take_turns_and_the_first_run_is_not_counted() -> None:
-    counting = partial(partial, next, itertools.count())  # prepares a timer that returns 0, 1, 2, …
-    assert time_in_turns({"a": counting, "b": counting}, rounds=2) == {"a": [1, 2], "b": [1, 2]}
+def test_methods_take_turns_and_warm_up_steps_are_not_counted() -> None:
+    busy = partial(spend, 0.05)
+    times = time_in_turns({"idle": partial(spend, 0.0), "busy": busy}, steps=3, warm_up_steps=2)
+    assert {name: len(seconds) for name, seconds in times.items()} == {"idle": 3, "busy": 3}
+    assert max(times["idle"]) < 0.05 <= min(times["busy"])
+    assert max(times["busy"]) < 0.2  # the first step's fourfold
 
 
 def test_the_command_writes_every_figure_and_the_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
