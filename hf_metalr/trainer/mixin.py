@@ -83,7 +83,7 @@ class MetaLRMixin(UpstreamFixes):
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Create the parent's optimizer, split its param groups by layer group, and attach the engine to it."""
-        optimizer = super().create_optimizer(model)
+        optimizer = super().create_optimizer(*(() if model is None else (model,)))  # no argument before 5.2
         trained = self.model if model is None else model
         assert trained is not None
         bare = getattr(optimizer, "optimizer", optimizer)  # on a second train() it is accelerate's wrapper
