@@ -1,8 +1,10 @@
 # One command is the truth, and continuous integration calls the same ones.
 
-PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
+PYTHON      ?= python3
+VENV        ?= .venv
+CONSTRAINTS ?= constraints.txt
+EXTRAS      ?= dev
+BIN   := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .PHONY: help test demo lint types benchmark clean
@@ -11,9 +13,9 @@ help:  ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
 
 # Installs anew only when the package's metadata or the pinned versions change.
-$(READY): pyproject.toml setup.cfg constraints.txt
+$(READY): pyproject.toml setup.cfg $(CONSTRAINTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable '.[$(EXTRAS)]'
 	touch $@
 
 # One thread per worker: the tests are many and small.

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
+from packaging.version import Version
 from torch.utils.data import Dataset
 from transformers import ResNetConfig, ResNetForImageClassification, Trainer, set_seed
 
@@ -97,6 +99,7 @@ def test_reloading_brings_every_weight_back(tmp_path: Path, make_model, estimato
         assert torch.equal(value, trained.model.state_dict()[name]), name
 
 
+@pytest.mark.skipif(Version(transformers.__version__) < Version("5.23"), reason="the fault came after 5.0")
 def test_trainer_still_loses_weights_of_a_vit(tmp_path: Path) -> None:
     # when this fails, upstream is mended and `complete_reload` can go
     trained = make_plain_trainer(tmp_path, save_strategy="steps", save_steps=3, max_steps=3)
