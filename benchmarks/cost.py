@@ -43,9 +43,13 @@ def main(argv: Sequence[str] | None = None) -> None:
                 new = PARTS[part](workload, options)
                 rows += [{"part": part, "model": model_name, "batch_size": batch_size} | row for row in new]
                 print(report.table(rows[-len(new) :]), flush=True)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "cost.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    (options.out / "cost.md").write_text(report.page(rows), encoding="utf-8")
+                _write(rows, options.out)  # so that a run that is stopped keeps what it has measured
+
+
+def _write(rows: list[dict], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "cost.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (folder / "cost.md").write_text(report.page(rows), encoding="utf-8")
 
 
 def time_loops(workload: Workload, options: argparse.Namespace) -> list[dict]:
