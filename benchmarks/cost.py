@@ -25,9 +25,8 @@ from benchmarks.workloads import MODELS, Workload
 
 RESULTS = Path(__file__).parent / "results"
 BASELINE = "plain"
-# One meta step of the thinned look-ahead.
-STEPS_PER_ROUND = 5
-WARM_UP_STEPS = 3
+# The first meta step of `next_batch` comes with the second step.
+WARM_UP_STEPS = 2
 # Past the first meta step of every method.
 STEPS_OF_MEMORY_TRACE = 6
 
@@ -38,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = [_environment(options)]
     for model_name in options.models:
         for batch_size in options.batch_sizes:
-            workload = Workload(model_name, batch_size)
+            workload = Workload(model_name, batch_size, options.pixels)
             for part in options.parts:
                 new = PARTS[part](workload, options)
                 rows += [{"part": part, "model": model_name, "batch_size": batch_size} | row for row in new]
@@ -54,13 +53,13 @@ def _write(rows: list[dict], folder: Path) -> None:
 
 def time_loops(workload: Workload, options: argparse.Namespace) -> list[dict]:
     """Time each method's step in a bare PyTorch loop."""
-    return _ratios({name: partial(_train_in_loop, name, workload) for name in options.methods}, options.rounds)
+    return _ratios({name: partial(_train_in_loop, name, workload) for name in options.methods}, options)
 
 
 def time_trainers(workload: Workload, options: argparse.Namespace) -> list[dict]:
     """Time each method's step inside the Trainer."""
     methods = [name for name in options.methods if name in trainers.METHODS]
-    return _ratios({name: partial(_train_in_trainer, name, workload) for name in methods}, options.rounds)
+    return _ratios({name: partial(_train_in_trainer, name, workload) for name in methods}, options)
 
 
 def trace_memory(workload: Workload, options: argparse.Namespace) -> list[dict]:
@@ -113,10 +112,10 @@ def _use_one_thread() -> None:
     transformers.logging.set_verbosity_error()
 
 
-def _ratios(trainings: dict[str, Training], rounds: int) -> list[dict]:
+def _ratios(trainings: dict[str, Training], options: argparse.Namespace) -> list[dict]:
     """Compare each method with the baseline of the same round: what disturbs a round disturbs all its methods."""
-    steps = time_in_turns(trainings, rounds * STEPS_PER_ROUND, WARM_UP_STEPS)
-    times = {name: _means(seconds, STEPS_PER_ROUND) for name, seconds in steps.items()}
+    steps = time_in_turns(trainings, options.rounds * options.steps, WARM_UP_STEPS)
+    times = {name: _means(seconds, options.steps) for name, seconds in steps.items()}
     rows = []
     for name in times:
         ratios = [mine / plain for mine, plain in zip(times[name], times[BASELINE], strict=True)]
@@ -127,7 +126,7 @@ def _ratios(trainings: dict[str, Training], rounds: int) -> list[dict]:
                 "ratio": statistics.median(ratios),
                 "ratio_min": min(ratios),
                 "ratio_max": max(ratios),
-                "rounds": rounds,
+                "rounds": options.rounds,
             }
         )
     return rows
@@ -146,7 +145,8 @@ def _environment(options: argparse.Namespace) -> dict:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "rounds": options.rounds,
-        "steps_per_round": STEPS_PER_ROUND,
+        "steps_per_round": options.steps,
+        "pixels": options.pixels,
     }
 
 
@@ -156,7 +156,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch-sizes", nargs="+", type=int, default=[8, 32])
     parser.add_argument("--methods", nargs="+", choices=loops.METHODS, default=list(loops.METHODS))
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--pixels", type=int, default=224, help="side of the images")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=5, help="steps per round")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args(argv)
     options.methods = [BASELINE, *(name for name in options.methods if name != BASELINE)]

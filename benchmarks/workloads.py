@@ -1,4 +1,4 @@
-"""What is trained while the cost is measured: a ResNet-18 and a small ViT on random 64-pixel images."""
+"""What is trained while the cost is measured: a ResNet-18 and a small ViT on random images."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +16,6 @@ from transformers import (
     ViTForImageClassification,
 )
 
-IMAGE_SIDE = 64  # pixels; the paper's POCUS runs use 64 × 64
 CLASSES = 10
 LEARNING_RATE = 1e-4
 # Random weights and images cost what real ones cost. A few batches in turn, shared by training and meta batches,
@@ -28,29 +27,31 @@ Batch = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Workload:
-    """A model and a batch size.
+    """A model, a batch size and an image size.
 
     Args:
         model_name: a key of `MODELS`.
         batch_size: images per training batch and per meta batch.
+        pixels: side of the images. 224 is what both networks are made for; the paper's POCUS runs use 64.
     """
 
     model_name: str
     batch_size: int
+    pixels: int = 224
 
     def new_model(self) -> PreTrainedModel:
         """Return the model with fresh random weights, in training mode."""
-        return MODELS[self.model_name]().train()
+        return MODELS[self.model_name](self.pixels).train()
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Yield batches without end from a small pool, beginning with number ``start`` of it."""
-        return islice(cycle(_pool(self.batch_size)), start, None)
+        return islice(cycle(_pool(self.batch_size, self.pixels)), start, None)
 
 
 @cache
-def _pool(batch_size: int) -> list[Batch]:
-    """Return a few batches: images (batch, 3, 64, 64) float32 and labels (batch,) int64."""
-    shape = (batch_size, 3, IMAGE_SIDE, IMAGE_SIDE)
+def _pool(batch_size: int, pixels: int) -> list[Batch]:
+    """Return a few batches: images (batch, 3, pixels, pixels) float32 and labels (batch,) int64."""
+    shape = (batch_size, 3, pixels, pixels)
     return [
         {"pixel_values": torch.randn(shape), "labels": torch.randint(CLASSES, (batch_size,))}
         for _ in range(DISTINCT_BATCHES)
@@ -62,16 +63,17 @@ def new_optimizer(model: PreTrainedModel) -> AdamW:
     return AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.0, fused=True)
 
 
-def _resnet18() -> PreTrainedModel:
+def _resnet18(pixels: int) -> PreTrainedModel:
+    """He et al. 2016; any image size fits."""
     config = ResNetConfig(layer_type="basic", depths=[2, 2, 2, 2], hidden_sizes=[64, 128, 256, 512], num_labels=CLASSES)
     return ResNetForImageClassification(config)
 
 
-def _vit_tiny() -> PreTrainedModel:
-    """DeiT-Ti's width, depth and heads (arXiv 2012.12877) with 8-pixel patches: 65 tokens from 64-pixel images."""
+def _vit_tiny(pixels: int) -> PreTrainedModel:
+    """DeiT-Ti's width, depth and heads (arXiv 2012.12877): 197 tokens from 224 pixels, 65 from 64 (8-pixel patches)."""
     config = ViTConfig(
-        image_size=IMAGE_SIDE,
-        patch_size=8,
+        image_size=pixels,
+        patch_size=16 if pixels >= 224 else 8,
         hidden_size=192,
         num_hidden_layers=12,
         num_attention_heads=3,
@@ -81,4 +83,4 @@ def _vit_tiny() -> PreTrainedModel:
     return ViTForImageClassification(config)
 
 
-MODELS: dict[str, Callable[[], PreTrainedModel]] = {"resnet18": _resnet18, "vit-tiny": _vit_tiny}
+MODELS: dict[str, Callable[[int], PreTrainedModel]] = {"resnet18": _resnet18, "vit-tiny": _vit_tiny}

@@ -28,5 +28,6 @@ def new_figure(width: float, height: float) -> "tuple[Figure, Axes]":
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("optimizer step")
+    axes.margins(x=0.01)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure, axes

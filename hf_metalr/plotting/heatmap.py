@@ -7,6 +7,7 @@ import numpy as np
 
 from hf_metalr.plotting.canvas import HEAD_COLOUR, new_figure
 from hf_metalr.plotting.history_table import HistoryRow, read_table
+from hf_metalr.plotting.rate_axis import rate_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +47,11 @@ def plot_learning_rates_heatmap(rows: Sequence[HistoryRow], head_groups: Collect
     for group, label in zip(table.groups, axes.get_yticklabels(), strict=True):
         if group in head_groups:
             label.set(color=HEAD_COLOUR, fontweight="bold")
-    figure.colorbar(mesh, ax=axes, pad=0.02, aspect=30, label="learned base rate")
+    ticks, tick_format = rate_ticks(float(np.nanmin(table.lrs)), float(np.nanmax(table.lrs)))
+    bar = figure.colorbar(
+        mesh, ax=axes, pad=0.02, aspect=30, ticks=ticks, format=tick_format, label="learned base rate"
+    )
+    bar.minorticks_off()
     axes.set_title("Learned rate of each layer group, input (top) to output", loc="left", fontsize=11)
     return figure
 

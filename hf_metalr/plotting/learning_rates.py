@@ -7,6 +7,8 @@ import numpy as np
 
 from hf_metalr.plotting.canvas import GREY, HEAD_COLOUR, new_figure
 from hf_metalr.plotting.history_table import HistoryRow, HistoryTable, read_table
+from hf_metalr.plotting.line_labels import label_line_ends
+from hf_metalr.plotting.rate_axis import set_rate_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,15 +17,15 @@ if TYPE_CHECKING:
 # viridis orders its colours by lightness, so the order survives grey print and any colour vision; its yellow end is
 # too pale for thin lines on white.
 COLOUR_MAP, PALEST = "viridis", 0.9
-# More names than this do not fit beside the colour bar at a readable size.
+# More names than this do not fit beside the picture at a readable size.
 MOST_NAMES = 24
 
 
 def plot_learning_rates(rows: Sequence[HistoryRow], head_groups: Collection[str] = ("head",)) -> "Figure":
     """Draw the learned base rate of every layer group over the steps, one line per group, on a logarithmic axis.
 
-    Colours run from the input of the network (dark) to its output (light); the colour bar names the groups in that
-    order. The head is dashed and has a colour of its own.
+    Colours run from the input of the network (dark) to its output (light); the head is dashed and has a colour of its
+    own. Each line bears its name at its end; where there are too many for that, a colour bar names some of them.
 
     Args:
         rows: the history, oldest row first (`hf_metalr.engine.history.read_history`).
@@ -41,13 +43,13 @@ def plot_learning_rates(rows: Sequence[HistoryRow], head_groups: Collection[str]
     body = [index for index, group in enumerate(table.groups) if group not in head_groups]
     heads = [index for index, group in enumerate(table.groups) if group in head_groups]
     _draw_lines(axes, table, body, heads)
-    if body:
+    set_rate_axis(axes, table.lrs)
+    if len(table.groups) <= MOST_NAMES:
+        label_line_ends(axes, axes.lines)
+    else:
+        label_line_ends(axes, axes.lines[len(body) :])
         _add_colour_bar(figure, axes, [table.groups[index] for index in body])
-    axes.set_yscale("log")
-    axes.set_ylabel("learned base rate")
-    axes.grid(axis="y", which="major", color="#DDDDDD", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.set_title("Learned rate of each layer group", loc="left", fontsize=11)
+    axes.set_title("Learned rate of each layer group, input (dark) to output (light)", loc="left", fontsize=11)
     return figure
 
 
@@ -59,6 +61,7 @@ def _colours(count: int) -> list[tuple[float, float, float]]:
 
 
 def _draw_lines(axes: "Axes", table: HistoryTable, body: list[int], heads: list[int]) -> None:
+    """Draw the body in its order, then the heads on top."""
     marker = "o" if len(table.steps) == 1 else ""  # a line through one point is invisible
     for index, colour in zip(body, _colours(len(body)), strict=True):
         axes.plot(table.steps, table.lrs[index], color=colour, linewidth=1.4, marker=marker, label=table.groups[index])
@@ -72,12 +75,10 @@ def _draw_lines(axes: "Axes", table: HistoryTable, body: list[int], heads: list[
             marker=marker,
             label=table.groups[index],
         )
-    if heads:
-        axes.legend(handles=axes.lines[len(body) :], loc="best", frameon=False)
 
 
 def _add_colour_bar(figure: "Figure", axes: "Axes", names: list[str]) -> None:
-    """Name the groups beside a bar of their colours, the input on top; every k-th name where there are many."""
+    """Name every k-th group beside a bar of their colours, the input on top."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
@@ -87,7 +88,7 @@ def _add_colour_bar(figure: "Figure", axes: "Axes", names: list[str]) -> None:
     bar.minorticks_off()
     shown = range(0, len(names), -(-len(names) // MOST_NAMES))
     bar.set_ticks(list(shown), labels=[names[index] for index in shown])
-    bar.ax.tick_params(length=0, labelsize=8 if len(names) > 12 else 9)
+    bar.ax.tick_params(length=0, labelsize=8)
     bar.ax.invert_yaxis()
     bar.outline.set_visible(False)
     bar.ax.set_title("input", fontsize=8, color=GREY)
