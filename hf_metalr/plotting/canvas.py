@@ -29,5 +29,5 @@ def new_figure(width: float, height: float) -> "tuple[Figure, Axes]":
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("optimizer step")
     axes.margins(x=0.01)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     return figure, axes

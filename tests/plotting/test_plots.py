@@ -9,9 +9,12 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.colors import LogNorm
+from matplotlib.text import Text
 from PIL import Image
 
 from hf_metalr.plotting import plot_learning_rates, plot_learning_rates_heatmap
+from hf_metalr.plotting.canvas import HEAD_COLOUR
+from hf_metalr.plotting.line_labels import spread
 
 PLOTS = [plot_learning_rates, plot_learning_rates_heatmap]
 
@@ -49,32 +52,85 @@ def test_colours_grow_lighter_towards_the_output_and_the_head_stands_apart():
     assert len(set(shades)) == 19
     assert head.get_color() not in {line.get_color() for line in body}
     assert head.get_linestyle() != body[0].get_linestyle()
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["head"]
 
 
-@pytest.mark.parametrize(("groups", "named"), [(5, 4), (20, 19), (60, 20)])
-def test_colour_bar_names_the_groups_from_the_input_on_top(groups, named):
+@pytest.mark.parametrize("groups", [2, 5, 24])
+def test_lines_bear_their_names_in_the_order_of_their_ends(groups):
     figure = plot_learning_rates(history(groups))
-    bar = figure.axes[1]
+    axes = figure.axes[0]
+    assert len(figure.axes) == 1
+    ends = {line.get_label(): line.get_ydata()[-1] for line in axes.lines}
+    assert [text.get_text() for text in sorted(axes.texts, key=lambda text: text.get_position()[1])] == sorted(
+        ends, key=ends.get
+    )
+
+
+@pytest.mark.parametrize("groups", [5, 24])
+def test_names_at_the_lines_neither_overlap_nor_leave_the_picture(groups):
+    rows = history(groups)
+    for row in rows:  # all lines end at nearly one rate
+        row["base_lr"] = {name: 1e-3 * (1 + 1e-4 * index) for index, name in enumerate(row["base_lr"])}
+    figure = plot_learning_rates(rows)
+    figure.canvas.draw()
+    boxes = sorted((Text.get_window_extent(text) for text in figure.axes[0].texts), key=lambda box: box.y0)
+    assert len(boxes) == groups
+    assert all(lower.y1 <= upper.y0 for lower, upper in pairwise(boxes))
+    assert all(figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1 and box.x1 <= figure.bbox.x1 for box in boxes)
+
+
+@pytest.mark.parametrize(("groups", "named"), [(25, 24), (60, 20)])
+def test_many_groups_are_named_by_a_colour_bar_from_the_input_on_top(groups, named):
+    figure = plot_learning_rates(history(groups))
+    axes, bar = figure.axes
     names = [label.get_text() for label in bar.get_yticklabels()]
     assert len(names) == named
     assert names[0] == "stem"
     bottom, top = bar.get_ylim()
     assert top < bottom
-
-
-@pytest.mark.parametrize("groups", [5, 60])
-def test_colour_bar_names_do_not_overlap(groups):
-    figure = plot_learning_rates(history(groups))
+    assert [text.get_text() for text in axes.texts] == ["head"]
     figure.canvas.draw()
-    boxes = [label.get_window_extent() for label in figure.axes[1].get_yticklabels()]
+    boxes = [label.get_window_extent() for label in bar.get_yticklabels()]
     assert all(upper.y0 >= lower.y1 for upper, lower in pairwise(boxes))
     assert all(box.x1 <= figure.bbox.x1 for box in boxes)
 
 
+@pytest.mark.parametrize("high", [1.01e-4, 2e-4, 6e-4, 5e-3, 1e-1])
+def test_axis_has_enough_ticks_at_any_range(high):
+    rows = [{"step": step, "base_lr": {"stem": 1e-4, "head": high}} for step in (1, 2)]
+    for figure, axis in (
+        (figure := plot_learning_rates(rows), figure.axes[0].yaxis),
+        (figure := plot_learning_rates_heatmap(rows), figure.axes[1].yaxis),
+    ):
+        figure.canvas.draw()
+        low, top = sorted(axis.get_view_interval())
+        visible = [tick for tick in axis.get_majorticklocs() if low <= tick <= top]
+        assert 2 <= len(visible) <= 12
+
+
+def test_small_changes_look_small():
+    rows = [{"step": step, "base_lr": {"stem": 1e-4, "head": 1e-4 * 1.01**step}} for step in (1, 2)]
+    low, high = plot_learning_rates(rows).axes[0].get_ylim()
+    assert high / low > 2
+
+
+@pytest.mark.parametrize("count", [1, 2, 10, 40])
+def test_spread_keeps_order_gaps_and_range(count):
+    places = np.random.default_rng(count).uniform(0.4, 0.6, count)
+    moved = np.array(spread(places.tolist(), gap=0.05))
+    assert (np.argsort(moved) == np.argsort(places)).all()
+    assert moved.min() >= -1e-12
+    assert moved.max() <= 1 + 1e-12
+    if count > 1:
+        assert np.diff(np.sort(moved)).min() >= min(0.05, 1 / (count - 1)) - 1e-12
+
+
+def test_spread_moves_nothing_without_need():
+    assert spread([0.1, 0.9, 0.5], gap=0.2) == pytest.approx([0.1, 0.9, 0.5])
+
+
 def test_heads_of_other_names_are_drawn_as_heads():
     axes = plot_learning_rates(history(4), head_groups=["layer.1", "head"]).axes[0]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["layer.1", "head"]
+    assert [text.get_text() for text in axes.texts if text.get_color() == HEAD_COLOUR] == ["layer.1", "head"]
 
 
 def test_map_holds_the_rates_input_on_top():
