@@ -97,11 +97,9 @@ def test_many_groups_are_named_by_a_colour_bar_from_the_input_on_top(groups, nam
 @pytest.mark.parametrize("high", [1.01e-4, 2e-4, 6e-4, 5e-3, 1e-1])
 def test_axis_has_enough_ticks_at_any_range(high):
     rows = [{"step": step, "base_lr": {"stem": 1e-4, "head": high}} for step in (1, 2)]
-    for figure, axis in (
-        (figure := plot_learning_rates(rows), figure.axes[0].yaxis),
-        (figure := plot_learning_rates_heatmap(rows), figure.axes[1].yaxis),
-    ):
+    for figure, number in ((plot_learning_rates(rows), 0), (plot_learning_rates_heatmap(rows), 1)):
         figure.canvas.draw()
+        axis = figure.axes[number].yaxis
         low, top = sorted(axis.get_view_interval())
         visible = [tick for tick in axis.get_majorticklocs() if low <= tick <= top]
         assert 2 <= len(visible) <= 12
