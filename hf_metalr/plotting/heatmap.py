@@ -7,7 +7,7 @@ import numpy as np
 
 from hf_metalr.plotting.canvas import HEAD_COLOUR, new_figure
 from hf_metalr.plotting.history_table import HistoryRow, read_table
-from hf_metalr.plotting.rate_axis import rate_ticks
+from hf_metalr.plotting.rate_axis import rate_range, rate_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,11 +33,12 @@ def plot_learning_rates_heatmap(rows: Sequence[HistoryRow], head_groups: Collect
     figure, axes = new_figure(8.0, 1.6 + INCHES_PER_GROUP * max(len(table.groups), 8))
     from matplotlib.colors import LogNorm
 
+    low, high = rate_range(table.lrs)
     mesh = axes.pcolormesh(
         _edges(table.steps),
         np.arange(len(table.groups) + 1) - 0.5,
         table.lrs,
-        norm=LogNorm(),
+        norm=LogNorm(low, high),
         cmap="viridis",
         rasterized=True,  # thousands of steps would make a vector file of as many rectangles
     )
@@ -47,7 +48,7 @@ def plot_learning_rates_heatmap(rows: Sequence[HistoryRow], head_groups: Collect
     for group, label in zip(table.groups, axes.get_yticklabels(), strict=True):
         if group in head_groups:
             label.set(color=HEAD_COLOUR, fontweight="bold")
-    ticks, tick_format = rate_ticks(float(np.nanmin(table.lrs)), float(np.nanmax(table.lrs)))
+    ticks, tick_format = rate_ticks(low, high)
     bar = figure.colorbar(
         mesh, ax=axes, pad=0.02, aspect=30, ticks=ticks, format=tick_format, label="learned base rate"
     )

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.ticker import FuncFormatter, LogLocator
 
 # Rates within a smaller factor are drawn on an axis of this factor, so that small changes look small.
-LEAST_FACTOR = 2.0
+LEAST_FACTOR = 2.5  # the least that always holds two of the ticks of a decade
 MARGIN = 1.06
 # Up to so many decades: the multiples of a power of ten that bear a tick. Matplotlib's own choice may label one or two.
 TICKS = ((1.0, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)), (2.5, (1.0, 2.0, 5.0)), (np.inf, (1.0,)))
@@ -17,17 +17,23 @@ TICKS = ((1.0, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)), (2.5, (1.0, 2.0, 5.0)), (np.inf,
 
 def set_rate_axis(axes: "Axes", lrs: np.ndarray) -> None:
     """Fit the vertical axis to rates of any shape, of which at least one is positive; NaN are ignored."""
-    low, high = float(np.nanmin(lrs)), float(np.nanmax(lrs))
-    widen = max(1.0, np.sqrt(LEAST_FACTOR * low / high)) * MARGIN
+    low, high = rate_range(lrs)
     locator, formatter = rate_ticks(low, high)
     axes.set_yscale("log")
-    axes.set_ylim(low / widen, high * widen)
+    axes.set_ylim(low / MARGIN, high * MARGIN)
     axes.yaxis.set_major_locator(locator)
     axes.yaxis.set_major_formatter(formatter)
     axes.minorticks_off()
     axes.set_ylabel("learned base rate")
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.8)
     axes.set_axisbelow(True)
+
+
+def rate_range(lrs: np.ndarray) -> tuple[float, float]:
+    """Return the lowest and highest rate, widened to `LEAST_FACTOR` where they are closer; NaN are ignored."""
+    low, high = float(np.nanmin(lrs)), float(np.nanmax(lrs))
+    widen = max(1.0, float(np.sqrt(LEAST_FACTOR * low / high)))
+    return low / widen, high * widen
 
 
 def rate_ticks(low: float, high: float) -> "tuple[LogLocator, FuncFormatter]":

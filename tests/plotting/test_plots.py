@@ -8,6 +8,7 @@ from itertools import pairwise
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
 from matplotlib.text import Text
 from PIL import Image
@@ -71,7 +72,12 @@ def test_names_at_the_lines_neither_overlap_nor_leave_the_picture(groups):
     for row in rows:  # all lines end at nearly one rate
         row["base_lr"] = {name: 1e-3 * (1 + 1e-4 * index) for index, name in enumerate(row["base_lr"])}
     figure = plot_learning_rates(rows)
-    figure.canvas.draw()
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    for text in figure.axes[0].texts:
+        text.update_positions(
+            canvas.get_renderer()
+        )  # an annotation knows its place only then; its own extent has the leader in it
     boxes = sorted((Text.get_window_extent(text) for text in figure.axes[0].texts), key=lambda box: box.y0)
     assert len(boxes) == groups
     assert all(lower.y1 <= upper.y0 for lower, upper in pairwise(boxes))
