@@ -90,7 +90,7 @@ def kills(estimator: str, count: int, steps: int, seed: int) -> dict[str, Any]:
     killed = cut_short = 0
     while killed < count and not (root / "killed" / "final.pt").exists():
         process = start(root / "killed")
-        process.join(moments.uniform(0.05, 0.4) * duration)
+        process.join(moments.uniform(0.02, 0.2) * duration)
         if process.exitcode is not None:
             break  # it got to its end before the kill
         process.kill()
