@@ -19,8 +19,7 @@ def require_supported(optimizer: Optimizer) -> None:
     if isinstance(optimizer, _UNSUPPORTED_OPTIMIZERS) or averages:
         raise ValueError(
             f"{type(optimizer).__name__} takes steps that are not proportional to the learning rate, so it cannot be "
-            "learned "
-            "from them. Use SGD, Adam, AdamW or another optimizer that multiplies its update by the rate."
+            "learned from them. Use SGD, Adam, AdamW or another optimizer that multiplies its update by the rate."
         )
 
 
@@ -32,8 +31,8 @@ def require_sound_rates(optimizer: Optimizer, config: MetaLRConfig) -> None:
         if name is not None and rates.setdefault(name, lr) != lr:
             raise ValueError(
                 f"Parameters of a layer group share one learning rate; in group {name!r} the optimizer has "
-                f"{rates[name]} "
-                f"and {lr}. Give these parameters layer groups of their own through patterns in layer_groups."
+                f"{rates[name]} and {lr}. Give these parameters layer groups of their own through patterns in "
+                "layer_groups."
             )
     if not rates:
         raise ValueError("The optimizer holds no trainable parameter of the model: no learning rate can be learned.")

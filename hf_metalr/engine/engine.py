@@ -49,8 +49,8 @@ class MetaLR:
         layer_groups: a grouping (``"stage"``, ``"block"``, ``"tensor"``), regex patterns, or groups made before.
         scheduler: the learning-rate scheduler, if there is one. It may be set later through the attribute of that name,
             but before the first step; a schedule's factor multiplies the learned base rate.
-        reduce_mean: averages a float64 tensor of one scalar per layer group over data-parallel processes, in the same
-            order everywhere; None for one process.
+        reduce_mean: averages a float64 tensor over data-parallel processes, in the same order everywhere: one scalar
+            per layer group, or three where parameters are sharded; None for one process.
         loss_scale: factor by which a meta loss is multiplied before its backward and its gradients are divided after it
             (float16 training); None for 1.
         on_meta_step: called with a `MetaStep` after each meta step, skipped ones included.
@@ -169,7 +169,7 @@ class MetaLR:
             )
 
     def displacement_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape of every tensor whose displacement is recorded, by parameter name."""
+        """Return the shape of every tensor whose displacement is measured, by parameter name."""
         return self._displacements.shapes(self.model)
 
     def _identity(self) -> dict[str, str]:
@@ -179,8 +179,7 @@ class MetaLR:
         if self.scheduler is None and any("initial_lr" in group for group in optimizer.param_groups):
             raise ValueError(
                 "The optimizer has a learning-rate scheduler that the engine does not know, which would overwrite "
-                "every "
-                "learned rate: set `engine.scheduler = scheduler` before the first step."
+                "every learned rate: set `engine.scheduler = scheduler` before the first step."
             )
         if step_is_skipped(optimizer):
             return

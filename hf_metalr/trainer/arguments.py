@@ -14,15 +14,13 @@ _STEPPING_INSIDE_BACKWARD = ("lomo", "adalomo")
 
 DEEPSPEED_REFUSED = (
     "deepspeed is not supported with learned rates: its backward steps the optimizer, so a meta backward would, too. "
-    "Use "
-    "DistributedDataParallel (accelerate launch), or set meta_estimator='off'."
+    "Use DistributedDataParallel (accelerate launch), or set meta_estimator='off'."
 )
 
 
 @dataclass
 class MetaLRTrainingArguments(TrainingArguments):
-    """`transformers.TrainingArguments` plus the settings of the meta-learned rates. No default of the parent is
-    changed.
+    """`transformers.TrainingArguments` plus the settings of the meta-learned rates; no default of the parent changes.
 
     ``learning_rate`` is where the rate of every layer group starts; the schedule multiplies the learned rates.
 
@@ -41,8 +39,7 @@ class MetaLRTrainingArguments(TrainingArguments):
         default="proportional",
         metadata={
             "help": "How rates move: 'proportional' (the paper's a*(1 - hyper_lr*h)) or 'log_adam' (Adam on ln a, "
-            "free of "
-            "the scales of loss and gradients)."
+            "free of the scales of loss and gradients)."
         },
     )
     hyper_lr: float | None = field(
@@ -65,8 +62,7 @@ class MetaLRTrainingArguments(TrainingArguments):
         default="block",
         metadata={
             "help": "Which parameters share a rate: 'stage', 'block', 'tensor', or a JSON object from regular "
-            "expression "
-            "to group name (first match wins; parameters that match none keep their block)."
+            "expression to group name (first match wins; parameters that match none keep their block)."
         },
     )
     backbone_lr_scale: float = field(
@@ -171,8 +167,7 @@ class MetaLRTrainingArguments(TrainingArguments):
                 if getattr(self, name) is not None:
                     raise ValueError(
                         f"{name}={getattr(self, name)!r} has no effect with meta_estimator={self.meta_estimator!r}, "
-                        "which "
-                        f"draws no meta batch: leave it out or use meta_estimator='lookahead'."
+                        "which draws no meta batch: leave it out or use meta_estimator='lookahead'."
                     )
 
     def _refuse_optimizers_without_displacement(self) -> None:
@@ -186,8 +181,7 @@ class MetaLRTrainingArguments(TrainingArguments):
         if name in _STEPPING_INSIDE_BACKWARD or name.endswith("_layerwise"):
             raise ValueError(
                 f"optim={name!r} steps inside the backward pass, where the displacement of a whole step cannot be "
-                "measured. "
-                "Use another optimizer, such as optim='adamw_torch', or set meta_estimator='off'."
+                "measured. Use another optimizer, such as optim='adamw_torch', or set meta_estimator='off'."
             )
         if self.deepspeed:
             raise ValueError(DEEPSPEED_REFUSED)

@@ -16,9 +16,8 @@ from safetensors import SafetensorError
 from hf_metalr.engine import MetaLR
 
 STATE_NAME = "metalr_state.json"
-PREVIOUS_PARAMETERS_NAME = (
-    "metalr_previous_parameters.safetensors"  # with the present ones they make the pending displacement
-)
+# With the present parameters they make the pending displacement.
+PREVIOUS_PARAMETERS_NAME = "metalr_previous_parameters.safetensors"
 
 
 def save_engine_state(engine: MetaLR, checkpoint: str | os.PathLike[str]) -> None:
@@ -40,10 +39,8 @@ def read_engine_state(engine: MetaLR, checkpoint: str | os.PathLike[str]) -> dic
     if not path.is_file():
         raise ValueError(
             f"resume_from_checkpoint={str(checkpoint)!r} holds no {STATE_NAME}: it was written without learned rates, "
-            "or "
-            "with save_only_model=True, which drops them. Resume with meta_estimator='off', or start a new run from "
-            "its "
-            "model."
+            "or with save_only_model=True, which drops them. Resume with meta_estimator='off', or start a new run from "
+            "its model."
         )
     try:
         state = json.loads(path.read_text(encoding="utf-8"))

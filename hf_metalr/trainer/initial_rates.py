@@ -29,8 +29,7 @@ def set_up_rates(
         if not heads:
             raise ValueError(
                 f"backbone_lr_scale={args.backbone_lr_scale} needs a head to tell from the backbone; none of the "
-                "layer groups "
-                f"{[group.name for group in layer_groups]} is one. Leave it at 1.0 for this model."
+                f"layer groups {[group.name for group in layer_groups]} is one. Leave it at 1.0 for this model."
             )
         for name, lr in base_lrs(optimizer).items():
             if name not in heads:

@@ -115,8 +115,7 @@ def require_meta_dataset(dataset: Any, name: str, eval_dataset: Any) -> None:
     if isinstance(dataset, (IterableDataset, datasets.IterableDataset)) or not hasattr(dataset, "__getitem__"):
         raise ValueError(
             f"{name} is a stream ({type(dataset).__name__}), from which a resumed run could not draw the same meta "
-            "batches. "
-            "Pass a map-style meta_dataset, or use meta_estimator='next_batch', which draws none."
+            "batches. Pass a map-style meta_dataset, or use meta_estimator='next_batch', which draws none."
         )
     if len(dataset) == 0:
         raise ValueError(f"{name} must hold at least one sample; found none.")

@@ -83,7 +83,7 @@ class MetaLRMixin(UpstreamFixes):
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Create the parent's optimizer, split its param groups by layer group, and attach the engine to it."""
-        optimizer = super().create_optimizer(*(() if model is None else (model,)))  # no argument before 5.2
+        optimizer = super().create_optimizer(*(() if model is None else (model,)))  # older Transformers take none
         trained = self.model if model is None else model
         assert trained is not None
         bare = getattr(optimizer, "optimizer", optimizer)  # on a second train() it is accelerate's wrapper
@@ -186,8 +186,7 @@ class MetaLRMixin(UpstreamFixes):
             if args.meta_estimator != "lookahead":
                 raise ValueError(
                     f"meta_dataset has no effect with meta_estimator={args.meta_estimator!r}, which draws no meta "
-                    "batch: "
-                    "leave it out or use meta_estimator='lookahead'."
+                    "batch: leave it out or use meta_estimator='lookahead'."
                 )
             if args.meta_split is not None:
                 raise ValueError(f"Give meta_dataset or meta_split, not both; found meta_split={args.meta_split!r}.")

@@ -50,7 +50,9 @@ class UpstreamFixes(_Base):
     def _check_item_count(self, batch: Any) -> None:
         """Have the loss averaged by the trainer where the model takes ``num_items_in_batch`` and ignores it."""
         parts = self.args.gradient_accumulation_steps * self.args.world_size * max(self.args.n_gpu, 1)
-        computed_by_model = self.compute_loss_func is None and self.label_smoother is None
+        # A subclass's own compute_loss may use the count where the model does not; it is left as it is.
+        stock = type(self).compute_loss is Trainer.compute_loss
+        computed_by_model = stock and self.compute_loss_func is None and self.label_smoother is None
         if AFFECTED and self.model_accepts_loss_kwargs and computed_by_model and parts > 1:
             inputs = self._prepare_inputs(batch)
             if any(name in inputs for name in self.label_names):
@@ -139,8 +141,7 @@ def _missing_message(checkpoint: str | Path, missing: list[str]) -> str:
     shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
     return (
         f"The checkpoint {str(checkpoint)!r} does not fit the model: {len(missing)} of its tensors are missing or "
-        "have another "
-        f"shape ({shown}). Reload it into the model that it was saved from."
+        f"have another shape ({shown}). Reload it into the model that it was saved from."
     )
 
 

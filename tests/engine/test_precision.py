@@ -93,11 +93,9 @@ def test_bfloat16_autocast_agrees_with_float32_in_sign_where_there_is_a_signal()
         return [meta_step.hypergradient for meta_step in seen]
 
     exact, rounded = hypergradients(False), hypergradients(True)
-    compared = 0
-    for one, other in zip(exact, rounded, strict=True):
-        for name, value in one.items():
-            noise = abs(value - other[name])
-            if abs(value) > 3 * noise or abs(value) > 0.3 * max(abs(v[name]) for v in exact):
-                assert value * other[name] > 0
-                compared += 1
-    assert compared > 30
+    for name in exact[0]:
+        values = torch.tensor([[one[name], other[name]] for one, other in zip(exact, rounded, strict=True)])
+        noise = (values[:, 0] - values[:, 1]).square().mean().sqrt()  # over all steps: a flipped sign would raise it
+        clear = values[values[:, 0].abs() > 2 * noise]
+        assert (clear[:, 0] * clear[:, 1] > 0).all()
+        assert len(clear) >= 10  # of 20: in every group most of the signal lies above the noise

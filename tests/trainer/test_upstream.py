@@ -10,9 +10,11 @@ from packaging.version import Version
 from torch.utils.data import Dataset
 from transformers import ResNetConfig, ResNetForImageClassification, Trainer, set_seed
 
+from hf_metalr import MetaLRTrainer
 from tests.trainer.tiny import (
     Images,
     Texts,
+    arguments,
     make_bert,
     make_convnext,
     make_plain_trainer,
@@ -84,6 +86,18 @@ def test_only_losses_that_ignore_the_count_are_averaged_by_the_trainer(tmp_path:
     assert trainer.model_accepts_loss_kwargs is heeds
     assert torch.equal(torch.get_rng_state(), stream)
     assert all(torch.equal(value, before[name]) for name, value in trainer.model.state_dict().items())
+
+
+def test_a_subclass_that_counts_items_itself_is_left_alone(tmp_path: Path) -> None:
+    class CountingTrainer(MetaLRTrainer):
+        def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+            losses = torch.nn.functional.cross_entropy(model(**inputs).logits, inputs["labels"], reduction="none")
+            return losses.sum() / num_items_in_batch
+
+    args = arguments(tmp_path, meta_estimator="off", **micro_batches(2))
+    trainer = CountingTrainer(model=make_bert(), args=args, train_dataset=Texts(48))
+    trainer.train()  # num_items_in_batch is None where the trainer believes that the loss ignores it
+    assert trainer.model_accepts_loss_kwargs
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
