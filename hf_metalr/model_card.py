@@ -1,10 +1,12 @@
 """The model card of a run with learned rates: plain facts in, a `huggingface_hub.ModelCard` out."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+from hf_metalr.tables import markdown_table
 
 # Metric identifiers of the Hub and names to print, where they differ from the key.
 METRIC_NAMES = {
@@ -109,7 +111,7 @@ def build_model_card(facts: CardFacts) -> ModelCard:
         _section("Results", _results(facts), facts.remarks),
         _section("Learned rates", _learned_rates(facts)),
         _section("Training", facts.base_model_text, facts.dataset_text, _settings(facts)),
-        _section("Versions", _table(["library", "version"], list(facts.versions.items()))),
+        _section("Versions", markdown_table(["library", "version"], list(facts.versions.items()))),
         _section("Citation", CITATIONS),
     ]
     body = "\n\n".join(section for section in sections if section)
@@ -169,7 +171,7 @@ def _results(facts: CardFacts) -> str:
         (split, *(_metric_value(metrics[key]) if key in metrics else "" for key in keys))
         for split, metrics in facts.results.items()
     ]
-    return _table(["split", *(_metric_name(key)[1] for key in keys)], rows)
+    return markdown_table(["split", *(_metric_name(key)[1] for key in keys)], rows)
 
 
 def _learned_rates(facts: CardFacts) -> str:
@@ -182,12 +184,12 @@ def _learned_rates(facts: CardFacts) -> str:
         "Base rates from input to output; the schedule's factor multiplies them. They were judged by "
         f"{ESTIMATORS[facts.meta_estimator]}.\n\n"
     )
-    return explanation + figure + _table(["layer group", "initial", "learned", "change"], rows)
+    return explanation + figure + markdown_table(["layer group", "initial", "learned", "change"], rows)
 
 
 def _settings(facts: CardFacts) -> str:
     settings = {"meta_estimator": facts.meta_estimator, **facts.settings}
-    return _table(["setting", "value"], [(f"`{name}`", str(value)) for name, value in settings.items()])
+    return markdown_table(["setting", "value"], [(f"`{name}`", str(value)) for name, value in settings.items()])
 
 
 def _metric_name(key: str) -> tuple[str, str]:
@@ -202,10 +204,3 @@ def _section(title: str, *parts: str) -> str:
     kept = "\n\n".join(part for part in parts if part)
     return f"## {title}\n\n{kept}" if kept else ""
 
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table, or nothing without rows. A bar inside a cell would end it, so it is escaped."""
-    if not rows:
-        return ""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
