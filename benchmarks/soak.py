@@ -88,9 +88,10 @@ def kills(estimator: str, count: int, steps: int, seed: int) -> dict[str, Any]:
     finish(root / "straight")
     duration = time.monotonic() - began
     killed = cut_short = 0
+    reached: list[int] = []  # kills that come before any progress would prove nothing
     while killed < count and not (root / "killed" / "final.pt").exists():
         process = start(root / "killed")
-        process.join(moments.uniform(0.02, 0.2) * duration)
+        process.join(moments.uniform(0.02, 0.12) * duration)
         if process.exitcode is not None:
             break  # it got to its end before the kill
         process.kill()
@@ -100,6 +101,7 @@ def kills(estimator: str, count: int, steps: int, seed: int) -> dict[str, Any]:
         newest = max((int(path.name.split("-")[1]) for path in folders), default=None)
         whole = last_complete_checkpoint(root / "killed") if folders else None
         cut_short += newest is not None and whole != str(root / "killed" / f"checkpoint-{newest}")
+        reached.append(int(whole.rpartition("-")[2]) if whole else 0)
     if not (root / "killed" / "final.pt").exists():
         finish(root / "killed")
     weights = [torch.load(root / run / "final.pt", weights_only=True) for run in ("straight", "killed")]
@@ -111,6 +113,7 @@ def kills(estimator: str, count: int, steps: int, seed: int) -> dict[str, Any]:
         "kills": killed,
         "killed_inside_checkpoint_writing": cut_short,
         "steps": steps,
+        "last_whole_checkpoint_after_each_kill": reached,
         "same_weights": all(torch.equal(value, weights[1][name]) for name, value in weights[0].items()),
         "same_history": histories[0] == histories[1],
     }

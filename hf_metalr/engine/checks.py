@@ -1,8 +1,13 @@
 """What the engine refuses, in words."""
 
+from collections.abc import Sequence
+
+from torch import nn
 from torch.optim import ASGD, LBFGS, Optimizer, Rprop
 
 from hf_metalr.engine.config import MetaLRConfig
+from hf_metalr.engine.rates import base_lrs, learned_groups
+from hf_metalr.layer_groups import LayerGroup
 from hf_metalr.layer_groups.param_groups import LAYER_GROUP_KEY
 
 # Their displacement is not proportional to the learning rate, so neither the hypergradient nor the rescaling would
@@ -41,4 +46,35 @@ def require_sound_rates(optimizer: Optimizer, config: MetaLRConfig) -> None:
             raise ValueError(
                 f"The learning rate {lr} of layer group {name!r} lies outside [min_lr, max_lr] = "
                 f"[{config.min_lr}, {config.max_lr}]: start within the bounds or widen them."
+            )
+
+
+def require_own_groups(optimizer: Optimizer, model: nn.Module, layer_groups: Sequence[LayerGroup]) -> None:
+    """Raise a ValueError unless every param group bears the name of the layer group that its parameters belong to.
+
+    Loading an optimizer's state replaces all of a param group but its parameters, the name included.
+    """
+    parameters = dict(model.named_parameters())
+    owner = {id(parameters[name]): group.name for group in layer_groups for name in group.parameter_names}
+    for index, group in enumerate(optimizer.param_groups):
+        owners = {owner.get(id(parameter)) for parameter in group["params"]}
+        if owners != {group.get(LAYER_GROUP_KEY)}:
+            raise ValueError(
+                f"The optimizer's saved state calls param group {index} {group.get(LAYER_GROUP_KEY)!r}; its parameters "
+                f"belong to {sorted(map(str, owners))}. It is of another model or grouping, or was edited: resume from "
+                "an earlier checkpoint, or start a new run."
+            )
+
+
+def require_agreeing_scheduler(optimizer: Optimizer, scheduler: object | None) -> None:
+    """Raise a ValueError unless the scheduler multiplies the very base rates that the optimizer holds."""
+    multiplied = getattr(scheduler, "base_lrs", None)
+    if multiplied is None:
+        return
+    expected = base_lrs(optimizer)
+    for name, index, _ in learned_groups(optimizer):
+        if index >= len(multiplied) or float(multiplied[index]) != expected[name]:
+            raise ValueError(
+                f"The scheduler's saved state has another base rate for layer group {name!r} than the optimizer's "
+                f"({expected[name]}): the checkpoint is damaged or was edited; resume from an earlier one."
             )

@@ -23,7 +23,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from hf_metalr.engine.amp import gradient_scale, step_is_skipped
-from hf_metalr.engine.checks import require_sound_rates, require_supported
+from hf_metalr.engine.checks import (
+    require_agreeing_scheduler,
+    require_own_groups,
+    require_sound_rates,
+    require_supported,
+)
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.displacements import Displacements
 from hf_metalr.engine.meta_step import MetaStep
@@ -146,11 +151,13 @@ class MetaLR:
         """Restore what `state_dict` returned; load the optimizer's and the scheduler's state first.
 
         Raises:
-            ValueError: the state was made with another estimator, update rule or grouping, or the loaded rates are out
-                of bounds.
+            ValueError: the state was made with another estimator, update rule or grouping, the loaded rates are out
+                of bounds, or the optimizer's and the scheduler's states do not belong together.
         """
         self.require_fitting(state)
+        require_own_groups(self.optimizer, self.model, self.layer_groups)
         require_sound_rates(self.optimizer, self.config)
+        require_agreeing_scheduler(self.optimizer, self.scheduler)
         self.step, self.skipped = state["step"], state["skipped"]
         self._rule.load_state_dict(state["rule"])
         self._displacements.load_state_dict(state["displacements"], self.model)

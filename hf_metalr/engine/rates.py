@@ -10,11 +10,13 @@ from collections.abc import Iterator
 
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import OneCycleLR
 
 from hf_metalr.layer_groups.param_groups import LAYER_GROUP_KEY
 
-# What schedulers keep per group inside the group itself (OneCycleLR), in units of the learning rate.
-_GROUP_RATE_KEYS = ("initial_lr", "max_lr", "min_lr")
+# What OneCycleLR keeps inside the group, in units of the learning rate. Optimizers use such names for other things:
+# optimi's "max_lr" is the rate that its weight decay refers to.
+_ONE_CYCLE_KEYS = ("max_lr", "min_lr")
 # What schedulers keep per group in lists of their own, in units of the learning rate.
 _SCHEDULER_RATE_LISTS = ("base_lrs", "max_lrs")
 
@@ -43,12 +45,16 @@ def set_base_lr(optimizer: Optimizer, scheduler: object | None, layer_group: str
             continue
         old = float(group.get("initial_lr", group["lr"]))
         factor = lr / old
-        _assign(group, "lr", lr if float(group["lr"]) == old else float(group["lr"]) * factor)
-        for key in _GROUP_RATE_KEYS:
+        for key in ("lr", "initial_lr", *_keys_of(scheduler)):
             if key in group:
                 _assign(group, key, lr if float(group[key]) == old else float(group[key]) * factor)
         if scheduler is not None:
             _scale_scheduler(scheduler, index, old, lr)
+
+
+def _keys_of(scheduler: object | None) -> tuple[str, ...]:
+    parts = getattr(scheduler, "_schedulers", (scheduler,))
+    return _ONE_CYCLE_KEYS if any(isinstance(part, OneCycleLR) for part in parts) else ()
 
 
 def _scale_scheduler(scheduler: object, index: int, old: float, lr: float) -> None:

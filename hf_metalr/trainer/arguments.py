@@ -6,16 +6,12 @@ from typing import Any, Literal, Self
 from transformers import TrainingArguments
 
 from hf_metalr.engine.config import MetaLRConfig, require_choice
+from hf_metalr.trainer.parallelism import DEEPSPEED_REFUSED
 
 _ESTIMATORS = ("lookahead", "next_batch", "off")
 
 # They step inside the backward pass, where no displacement of a whole optimizer step exists.
 _STEPPING_INSIDE_BACKWARD = ("lomo", "adalomo")
-
-DEEPSPEED_REFUSED = (
-    "deepspeed is not supported with learned rates: its backward steps the optimizer, so a meta backward would, too. "
-    "Use DistributedDataParallel (accelerate launch), or set meta_estimator='off'."
-)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from torch import nn
 from torch.optim import Optimizer
 
+from hf_metalr.engine.checks import require_supported
 from hf_metalr.engine.rates import base_lrs, set_base_lr
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
 from hf_metalr.layer_groups.param_groups import expand_scheduler, head_names, split_param_groups
@@ -20,6 +21,7 @@ def set_up_rates(
         scheduler: a scheduler that the user made for the optimizer, or None.
         args: grouping and initial rates.
     """
+    require_supported(optimizer)
     layer_groups = make_layer_groups(model, args.layer_groups or "block")
     parents = split_param_groups(optimizer, model, layer_groups)
     if scheduler is not None:

@@ -19,12 +19,13 @@ from transformers.utils import logging
 
 from hf_metalr.engine import MetaLR, MetaStep
 from hf_metalr.layer_groups.param_groups import head_names
-from hf_metalr.trainer.arguments import DEEPSPEED_REFUSED, MetaLRTrainingArguments
+from hf_metalr.trainer.arguments import MetaLRTrainingArguments
 from hf_metalr.trainer.checkpoint import read_engine_state, save_engine_state
 from hf_metalr.trainer.console import LR_LOG_PREFIX, summarize_on_console
 from hf_metalr.trainer.history_callback import HistoryCallback
 from hf_metalr.trainer.initial_rates import set_up_rates
 from hf_metalr.trainer.meta_data import MetaBatches, MetaLoader, carve_meta_set, require_meta_dataset
+from hf_metalr.trainer.parallelism import require_supported_parallelism
 from hf_metalr.trainer.recovery import last_complete_checkpoint
 from hf_metalr.trainer.upstream import UpstreamFixes
 
@@ -61,7 +62,7 @@ class MetaLRMixin(UpstreamFixes):
             )
         self._settle_meta_dataset()
         if self.args.meta_estimator != "off":
-            self._refuse_deepspeed()
+            require_supported_parallelism(self)
             summarize_on_console(self)
             self.add_callback(HistoryCallback(lambda: self._get_output_dir(getattr(self, "_trial", None))))
 
@@ -194,10 +195,6 @@ class MetaLRMixin(UpstreamFixes):
         elif args.meta_split is not None:
             seed = args.seed if args.data_seed is None else args.data_seed
             self.train_dataset, self.meta_dataset = carve_meta_set(self.train_dataset, args.meta_split, seed)
-
-    def _refuse_deepspeed(self) -> None:
-        if self.is_deepspeed_enabled:  # also through an accelerate configuration, which the arguments do not show
-            raise ValueError(DEEPSPEED_REFUSED)
 
     def _held_groups(self) -> list[str]:
         assert self.metalr is not None

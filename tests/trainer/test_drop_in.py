@@ -8,7 +8,6 @@ import torch
 from transformers import (
     EarlyStoppingCallback,
     SchedulerType,
-    set_seed,
 )
 
 from hf_metalr import MetaLRTrainingArguments
@@ -18,11 +17,11 @@ from tests.trainer.tiny import (
     Images,
     Texts,
     arguments,
-    assert_equal_weights,
     assert_learned,
     language,
     make_bert,
     make_gpt2,
+    make_plain_trainer,
     make_trainer,
     make_vit,
 )
@@ -89,28 +88,6 @@ def test_tied_weights_and_item_counts_of_a_language_model(tmp_path: Path, estima
     assert model.lm_head.weight is model.transformer.wte.weight
     assert trainer.model_accepts_loss_kwargs  # its loss really is divided by the number of items
     assert_learned(trainer)
-
-
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # from PEFT
-def test_lora_trains_saves_and_resumes(tmp_path: Path, estimator: str) -> None:
-    peft = pytest.importorskip("peft")
-
-    def make_lora() -> Any:
-        set_seed(0)
-        return peft.get_peft_model(
-            make_bert(), peft.LoraConfig(task_type="SEQ_CLS", r=2, target_modules=["query", "value"])
-        )
-
-    settings = {"meta_estimator": estimator, "lr_update": "log_adam", "save_strategy": "steps", "save_steps": 3}
-    straight = make_trainer(tmp_path, make_lora(), Texts(48), **settings)
-    straight.train()
-    assert_learned(straight)
-    assert set(straight.learning_rates) == {"layer.0", "layer.1", "head"}
-    resumed = make_trainer(tmp_path / "again", make_lora(), Texts(48), **settings)
-    resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-3"))
-    assert resumed.learning_rates == straight.learning_rates
-    assert_equal_weights(straight.model, resumed.model)
 
 
 @pytest.mark.parametrize("reentrant", [False, True])
@@ -224,3 +201,50 @@ def test_the_mean_over_epochs_of_an_evaluation_in_training_is_untouched_by_meta_
         compute_metrics=count,
     ).train()
     assert seen == [13, 13, 13]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"accelerator_config": {"split_batches": True}},
+        {"accelerator_config": {"dispatch_batches": False, "even_batches": False}},
+        {"dataloader_drop_last": True, "num_train_epochs": 1, "max_steps": -1},
+        {"eval_strategy": "steps", "eval_steps": 3, "eval_on_start": True, "batch_eval_metrics": True},
+        {"eval_strategy": "epoch", "num_train_epochs": 1, "max_steps": -1, "prediction_loss_only": True},
+        {"logging_nan_inf_filter": False, "logging_first_step": True},
+        {"dataloader_num_workers": 1, "dataloader_persistent_workers": True},
+        {"weight_decay": 0.1, "max_grad_norm": 0.0},
+    ],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_smaller_features(tmp_path: Path, settings: dict) -> None:
+    trainer = make_trainer(
+        tmp_path,
+        eval_dataset=Images(9),
+        lr_update="log_adam",
+        compute_metrics=lambda prediction, compute_result=True: {},
+        **settings,
+    )
+    trainer.train()
+    assert_learned(trainer)
+
+
+def test_input_tokens_are_those_of_the_training_batches(tmp_path: Path) -> None:
+    # catches: meta batches counted as training data
+    settings = {"include_num_input_tokens_seen": "all", "logging_steps": 1}
+    counts = []
+    for make, folder in ((make_trainer, "metalr"), (make_plain_trainer, "plain")):
+        trainer = make(tmp_path / folder, make_bert(), Texts(48), **settings)
+        trainer.train()
+        counts.append([row.get("num_input_tokens_seen") for row in trainer.state.log_history[:-1]])
+    assert counts[0] == counts[1]
+    assert counts[0][0] > 0
+
+
+def test_callback_states_and_skipped_data_come_back(tmp_path: Path) -> None:
+    settings = {"lr_update": "log_adam", "restore_callback_states_from_checkpoint": True, "ignore_data_skip": True}
+    make_trainer(tmp_path, save_strategy="steps", save_steps=3, **settings).train()
+    resumed = make_trainer(tmp_path, **settings)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-3"))
+    assert [row["step"] for row in read_history(tmp_path / HISTORY_NAME)] == [1, 2, 3, 4, 5, 6]
+    assert_learned(resumed)

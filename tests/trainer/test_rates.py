@@ -62,22 +62,6 @@ def test_other_schedulers_train(tmp_path: Path, scheduler: str) -> None:
     assert len(set(trainer.learning_rates.values())) > 2
 
 
-@pytest.mark.parametrize("optim", ["adamw_torch", "adamw_torch_fused", "sgd", "adafactor", "adagrad", "rmsprop"])
-def test_standard_optimizers_train(tmp_path: Path, optim: str) -> None:
-    trainer = make_trainer(tmp_path, lr_update="log_adam", optim=optim)
-    trainer.train()
-    assert len(set(trainer.learning_rates.values())) > 2
-
-
-@pytest.mark.parametrize("optim", ["adamw_bnb_8bit", "lion_8bit", "lion_32bit", "ademamix"])
-def test_optimizers_of_bitsandbytes_train(tmp_path: Path, optim: str) -> None:
-    pytest.importorskip("bitsandbytes")
-    wide = make_vit(hidden_size=64, intermediate_size=128)  # tensors of 4,096 elements and more are kept in 8 bits
-    trainer = make_trainer(tmp_path, wide, lr_update="log_adam", optim=optim)
-    trainer.train()
-    assert len(set(trainer.learning_rates.values())) > 2
-
-
 def test_the_backbone_starts_at_its_share_of_the_rate(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, backbone_lr_scale=0.1, hyper_lr=1e-9)
     trainer.train()

@@ -140,3 +140,24 @@ def test_rates_out_of_bounds_in_a_checkpoint_are_refused(tmp_path: Path) -> None
     torch.save(state, checkpoint / "optimizer.pt")
     with pytest.raises(ValueError, match="lies outside"):
         resume(checkpoint, tmp_path)
+
+
+def test_swapped_layer_groups_in_a_checkpoint_are_refused(tmp_path: Path) -> None:
+    # catches: the rate of one layer silently given to another
+    checkpoint = saved(tmp_path)
+    state = torch.load(checkpoint / "optimizer.pt", weights_only=True)
+    first, last = state["param_groups"][0], state["param_groups"][-1]
+    first["layer_group"], last["layer_group"] = last["layer_group"], first["layer_group"]
+    torch.save(state, checkpoint / "optimizer.pt")
+    with pytest.raises(ValueError, match="its parameters belong to"):
+        resume(checkpoint, tmp_path)
+
+
+def test_a_scheduler_with_other_rates_is_refused(tmp_path: Path) -> None:
+    # catches: training at rates that no log shows
+    checkpoint = saved(tmp_path)
+    state = torch.load(checkpoint / "scheduler.pt", weights_only=True)
+    state["base_lrs"][0] *= 1.5
+    torch.save(state, checkpoint / "scheduler.pt")
+    with pytest.raises(ValueError, match="another base rate for layer group 'embeddings'"):
+        resume(checkpoint, tmp_path)

@@ -1,0 +1,53 @@
+"""Parallel forms that are refused, and `DataParallel`. DDP and FSDP2 run on real processes in `tests/parallel`."""
+
+from pathlib import Path
+
+import pytest
+from accelerate.utils import FullyShardedDataParallelPlugin
+from torch import nn
+from transformers import Trainer
+
+from hf_metalr.trainer.parallelism import require_supported_parallelism
+from tests.trainer.tiny import ESTIMATORS, arguments, assert_learned, make_trainer, make_vit
+
+parallelism = pytest.importorskip("accelerate.parallelism_config", reason="not in this accelerate")
+
+
+@pytest.mark.parametrize("form", ["tp", "cp", "sp"])
+def test_processes_that_share_one_replica_are_refused(tmp_path: Path, form: str) -> None:
+    # catches: meta batches that differ between the processes of one replica
+    trainer = make_trainer(tmp_path)
+    trainer.accelerator.state.parallelism_config = parallelism.ParallelismConfig(**{f"{form}_size": 2})
+    with pytest.raises(ValueError, match=r"parallelism over 2 processes is not supported.*meta_estimator='off'"):
+        require_supported_parallelism(trainer)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_only_fsdp2_is_supported(tmp_path: Path, version: int) -> None:
+    # accelerate makes no FSDP run without an accelerator, so the plug-in is put where a GPU machine would have it
+    trainer = make_trainer(tmp_path)
+    trainer.is_fsdp_enabled = True
+    trainer.accelerator.state.fsdp_plugin = FullyShardedDataParallelPlugin(fsdp_version=version)
+    if version == 2:
+        require_supported_parallelism(trainer)
+    else:
+        with pytest.raises(ValueError, match="Set fsdp_version to 2"):
+            require_supported_parallelism(trainer)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_data_parallel_trains(tmp_path: Path, estimator: str) -> None:
+    # without GPUs `DataParallel` runs one replica; the paths of several devices are taken all the same: the wrapped
+    # model, the multiplied batch, the loss that is averaged over replicas
+    settings = {"meta_estimator": estimator, "lr_update": "log_adam"}
+    args = arguments(tmp_path / "two", per_device_train_batch_size=2, **settings)
+    args._n_gpu = 2
+    two = make_trainer(tmp_path / "two", make_vit(dropout=0.0))
+    two = type(two)(model=make_vit(dropout=0.0), args=args, train_dataset=two.train_dataset)
+    two.train()
+    assert isinstance(two.model_wrapped, nn.DataParallel)
+    one = make_trainer(tmp_path / "one", make_vit(dropout=0.0), **settings)  # 4 in a batch
+    one.train()
+    assert_learned(two)
+    assert two.learning_rates == pytest.approx(one.learning_rates, rel=1e-5)
+    assert issubclass(type(two), Trainer)
