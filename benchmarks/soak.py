@@ -91,7 +91,7 @@ def kills(estimator: str, count: int, steps: int, seed: int) -> dict[str, Any]:
     reached: list[int] = []  # kills that come before any progress would prove nothing
     while killed < count and not (root / "killed" / "final.pt").exists():
         process = start(root / "killed")
-        process.join(moments.uniform(0.02, 0.12) * duration)
+        process.join(moments.uniform(0.02, 0.1) * duration)
         if process.exitcode is not None:
             break  # it got to its end before the kill
         process.kill()

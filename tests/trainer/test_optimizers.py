@@ -1,6 +1,6 @@
 """Every optimizer of `Trainer` that learned rates work with: its step is proportional to its rate, and it trains."""
 
-import importlib
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,11 @@ def test_the_decay_rate_that_stable_adamw_refers_to_is_not_a_learned_rate(tmp_pa
     assert {group["max_lr"] for group in trainer.optimizer.param_groups} == {0.01}
 
 
+no_factories = pytest.mark.skipif(
+    importlib.util.find_spec("transformers.trainer_optimizer") is None, reason="not in this Transformers"
+)
+
+
 class MuonFactory:
     """What Transformers calls an optimizer factory; torch's own Muon takes matrices only."""
 
@@ -104,6 +109,7 @@ class MuonFactory:
         return torch.optim.Muon(matrices, lr=lr)
 
 
+@no_factories
 @pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="not in this torch")
 def test_a_factory_that_returns_one_optimizer_trains(tmp_path: Path) -> None:
     muon = (MuonFactory, {"lr": 1e-3})
@@ -113,6 +119,7 @@ def test_a_factory_that_returns_one_optimizer_trains(tmp_path: Path) -> None:
     assert all(lr != 1e-3 for lr in trainer.learning_rates.values())
 
 
+@no_factories
 def test_a_factory_that_returns_no_optimizer_is_refused(tmp_path: Path) -> None:
     class Several:
         def __call__(self, model: nn.Module) -> list[torch.optim.Optimizer]:
