@@ -12,17 +12,26 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def launch(output_dir: Path, processes: int, scenarios: dict[str, dict]) -> dict[str, list[dict[str, Any]]]:
+# `--cpu` of accelerate starts a single process. `--multi_gpu` starts them all, which find no GPU and use gloo.
+ACCELERATE = ["accelerate.commands.launch", "--multi_gpu", "--num_machines=1", "--mixed_precision=no"]
+
+
+def launch(
+    output_dir: Path, processes: int, scenarios: dict[str, dict], accelerate: bool = False
+) -> dict[str, list[dict[str, Any]]]:
     """Run `worker.py` on some processes; return each scenario's results by rank, with weights under "weights"."""
     output_dir.mkdir(parents=True, exist_ok=True)
-    start(processes, "tests.parallel.worker", str(output_dir), json.dumps(scenarios))
+    start(processes, "tests.parallel.worker", str(output_dir), json.dumps(scenarios), accelerate=accelerate)
     return {name: [_read(output_dir / name, rank, processes) for rank in range(processes)] for name in scenarios}
 
 
-def start(processes: int, module: str, *arguments: str) -> None:
-    """Run a module on some processes, more than one through torchrun, and wait until all have ended well."""
+def start(processes: int, module: str, *arguments: str, accelerate: bool = False) -> None:
+    """Run a module on some processes, more than one through torchrun or accelerate, and wait until all end well."""
     command = ["-m", module, *arguments]
-    if processes > 1:
+    if accelerate:
+        shape = [f"--num_processes={processes}", "--dynamo_backend=no", "--main_process_port=0"]
+        command = ["-m", *ACCELERATE, *shape, *command]
+    elif processes > 1:
         command = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", *command]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(

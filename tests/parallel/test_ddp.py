@@ -88,3 +88,11 @@ def test_one_bad_rank_makes_all_ranks_skip(results) -> None:
     assert first["skipped"] == second["skipped"] == 4
     assert set(first["learning_rates"].values()) == {1e-3}
     assert all(torch.equal(weight, second["weights"][name]) for name, weight in first["weights"].items())
+
+
+def test_accelerate_launch_is_the_same_run(results, tmp_path) -> None:
+    # catches: a launch that silently runs one process (`launch` asserts the world size), or trains unconnected
+    name = "lookahead log_adam"
+    launched = launch(tmp_path, 2, {name: shared_out(SCENARIOS[name], 2)}, accelerate=True)[name]
+    assert [rank["learning_rates"] for rank in launched] == [rank["learning_rates"] for rank in results[2][name]]
+    assert launched[0]["wrapped"] == "DistributedDataParallel"
