@@ -15,8 +15,9 @@ def shrinkage_h_score(features: Tensor, labels: Tensor) -> float:
     squared error of ``Σ_α``. From 0 to C − 1; constant features have 0.
 
     Higher is better. Unchanged by a scale of each channel and by zero padding. Not unchanged by rotation, because the
-    channels are standardised, nor by duplication, which changes the α that fits. On white noise it stays near 0 at
-    any number of channels; *on noise with correlated channels it grows with their number* until D reaches N.
+    channels are standardised, nor by duplication, which changes the α that fits. Where the channels are nearly
+    uncorrelated, α nears 1 and the score 0, *whatever the classes*; so it does on white noise, at any number of
+    channels. *On noise with correlated channels it grows with their number*, like the raw score but later.
 
     Args:
         features: (N, D), any floating dtype, any device; computed in float64. Constant channels do not count.

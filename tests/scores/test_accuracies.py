@@ -89,13 +89,14 @@ def test_folds_are_stratified_seeded_and_leave_the_global_random_state() -> None
     assert not torch.equal(fold_of, _stratified_folds(labels, 4, seed=2))
 
 
-@pytest.mark.parametrize("channels", [8, 100, 800])
+@pytest.mark.parametrize("channels", [8, 60, 300])
 @pytest.mark.parametrize("score", [nearest_neighbor_accuracy, linear_probe_accuracy])
 def test_noise_stays_at_chance(score, channels: int) -> None:
     # leave-one-out of the probe would fall far below 1/4; a probe judged on its training data would reach 1
-    features, labels = noise(400, channels, 4)
-    three_standard_deviations = 3 * (0.25 * 0.75 / 400) ** 0.5
-    assert abs(score(features, labels) - 0.25) < three_standard_deviations
+    labels = torch.arange(120) % 4
+    mean = sum(score(torch.randn(120, channels), labels) for _ in range(12)) / 12
+    standard_error = 1.5 * (0.25 * 0.75 / (12 * 120)) ** 0.5  # hits vary 1.3 to 1.5 times as much as coins
+    assert abs(mean - 0.25) < 3 * standard_error
 
 
 def test_signal_is_found() -> None:

@@ -48,7 +48,7 @@ def test_changes_of_the_channels_that_carry_no_information(score: Score, change:
     features, labels = case(name)
     same = score(CHANGES[change](features), labels) == pytest.approx(score(features, labels), rel=1e-8, abs=1e-8)
     if (score, change) in EXCEPTIONS:
-        assert name == "low rank" or not same  # the docstring says so
+        assert name != "tall" or not same  # the docstring says so; in other cases α may be 0 before and after
     else:
         assert same
 
@@ -109,7 +109,7 @@ def test_labels_that_do_not_fit_are_refused(score: Score, labels: Tensor) -> Non
         ValueError, match="must be a tensor of one integer for each sample, of which there are 4; found"
     ):
         score(torch.randn(4, 3), labels)
-    with pytest.raises(ValueError, match="found torch.float32"):
+    with pytest.raises(ValueError, match=r"found torch\.float32"):
         score(torch.randn(4, 3), torch.zeros(4))
 
 

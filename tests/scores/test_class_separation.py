@@ -133,7 +133,7 @@ def test_what_grows_on_noise_is_what_the_docstrings_say() -> None:
     expected = [(classes - 1) * min(width, samples - 1) / (samples - 1) for width in widths]
     assert [h_score(*each) for each in white] == pytest.approx(expected, abs=0.25)
     assert h_score(*white[2]) == pytest.approx(classes - 1, abs=1e-9)  # saturated, whatever the labels
-    assert max(shrinkage_h_score(*each) for each in white) < 0.05
+    assert max(shrinkage_h_score(*each) for each in white) < 0.1 < h_score(*white[1])
     for score, data in (
         (shrinkage_h_score, correlated),
         (trans_rate, white[:2]),
