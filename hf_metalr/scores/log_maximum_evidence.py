@@ -9,7 +9,7 @@ from hf_metalr.scores.checks import checked_features, checked_targets
 from hf_metalr.scores.spectrum import Spectrum, spectrum
 
 # In natural logarithms of t. The evidence is made of logistic curves of width 1 in ln t: a step of one half separates
-# its maxima. At e²³ = 1e10 beyond the last curve it equals its limit.
+# its maxima. At e²³ = 1e10 beyond the last curve it equals its limit to 1e-10.
 _GRID_STEP = 0.5
 _GRID_MARGIN = 23.0
 # Halvings of a bracket of width 0.5: 1e-9 is left, where the evidence is flat to rounding.
@@ -66,21 +66,18 @@ def _maximum_evidence(parts: Spectrum, columns: Tensor) -> Tensor:
     """Return the maximum over t of each column's evidence, (T,)."""
     samples, rank = len(columns), len(parts.squared_values)
     lengths = columns.square().sum(dim=0)
-    no_signal = _from_error(lengths, samples)
     if rank == 0:
-        return no_signal
+        return _from_error(lengths, samples)
     rounding = (samples * torch.finfo(torch.float64).eps) ** 2 * lengths
     parts = parts._replace(residuals=torch.where(parts.residuals > rounding, parts.residuals, 0.0))
+    best = _searched(parts, samples)
+    return best if rank == samples else torch.where(parts.residuals > 0, best, math.inf)
+
+
+def _searched(parts: Spectrum, samples: int) -> Tensor:
+    """Return each column's largest evidence at a finite t: the best of a grid, then its slope halves the interval."""
     # S(t) → t Σ (u·y)²/s² + residual where t → 0: which of the two rules changes at their ratio.
     slopes = (parts.squared_projections / parts.squared_values[:, None]).sum(dim=0)
-    best = torch.maximum(no_signal, _searched(parts, slopes, samples))
-    if rank == samples:
-        return torch.maximum(best, _from_error(slopes, samples) - 0.5 * parts.squared_values.log().sum() / samples)
-    return torch.where(parts.residuals > 0, best, math.inf)
-
-
-def _searched(parts: Spectrum, slopes: Tensor, samples: int) -> Tensor:
-    """Return each column's largest evidence at a finite t: the best of a grid, then its slope halves the interval."""
     turns = torch.where(parts.residuals > 0, (parts.residuals / slopes).log(), math.inf)
     curves = parts.squared_values.log()
     low = min(float(curves[-1]), float(turns.min())) - _GRID_MARGIN

@@ -122,8 +122,11 @@ def test_trans_rate_refuses_a_distortion_of_zero_and_no_components() -> None:
 
 @pytest.mark.parametrize("score", [h_score, shrinkage_h_score, trans_rate])
 def test_constant_features_separate_nothing(score) -> None:
-    # 0.1 has no exact mean: centred values of 1e-17 must not be taken for channels
-    assert score(torch.full((12, 4), 0.1), torch.arange(12) % 3) == 0
+    # 0.1 has no exact mean: centred values of 1e-17 must not be taken for channels, nor the rounding of float32
+    labels = torch.arange(12) % 3
+    assert score(torch.full((12, 4), 0.1), labels) == 0
+    jitter = torch.where(labels == 1, torch.nextafter(torch.tensor(0.1), torch.tensor(1.0)), 0.1)
+    assert score(jitter[:, None].repeat(1, 4), labels) == 0
 
 
 def test_what_grows_on_noise_is_what_the_docstrings_say() -> None:
