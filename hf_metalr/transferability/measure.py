@@ -2,20 +2,20 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from hf_metalr.equations import angle, mean_absolute_difference, relative_drift
+from hf_metalr.equations import angle, relative_drift, unit_distances
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
 from hf_metalr.transferability.data_columns import DataColumns, SampleLosses, measure_on_data
 from hf_metalr.transferability.ends import End, Source, read_end
+from hf_metalr.transferability.intervals import means, ratio_interval
 from hf_metalr.transferability.profile import LayerTransferability, TransferabilityProfile
 from hf_metalr.transferability.protocol import Protocol, as_protocol
-from hf_metalr.transferability.random_end import EXPECTATION, RandomEnd, RandomSource, random_end
+from hf_metalr.transferability.random_end import RandomEnd, RandomSource, random_end
 
 
 def transferability_profile(
@@ -63,7 +63,7 @@ def transferability_profile(
         loss: ``loss(model, batch)`` returns the loss of each sample, shape (B,). By default cross-entropy, binary
             cross-entropy or squared error of the logits, told by the labels' dtype and shape.
         batch_size: of a data set; ready batches keep theirs.
-        confidence: of the bootstrap intervals of loss changes.
+        confidence: of the bootstrap intervals, of T over output units and of loss changes over samples.
         samples: how many samples the fine-tune had (printed beside T, which depends on it).
         steps: its optimizer steps.
         learning_rate: its rate.
@@ -79,6 +79,7 @@ def transferability_profile(
     under one recipe.
 
     Example:
+        >>> from torch import nn
         >>> before = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
         >>> after = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
         >>> _ = after.load_state_dict({name: value + 0.01 for name, value in before.state_dict().items()})
@@ -87,7 +88,8 @@ def transferability_profile(
         (['block.0', 'head'], True)
     """
     protocol = as_protocol(protocol)
-    _require_counts(random_draws, batch_size, samples, steps, learning_rate)
+    _require_counts(random_draws, batch_size, confidence)
+    _require_recipe(samples, steps, learning_rate)
     tuned = read_end(fine_tuned, "fine_tuned", None, trust_remote_code)
     start = read_end(pretrained, "pretrained", tuned.module, trust_remote_code)
     groups = make_layer_groups(_names_in_order(tuned, start), layer_groups)
@@ -102,7 +104,8 @@ def transferability_profile(
         columns = measure_on_data(tuned, start, drawn.values, measured, data, loss, batch_size, confidence, seed)
     is_head = {group.name: group.is_head for group in groups}
     layers = tuple(
-        _layer(name, is_head[name], names, tuned, start, drawn, protocol, columns) for name, names in chosen.items()
+        _layer(name, is_head[name], names, tuned, start, drawn, protocol, columns, confidence, seed)
+        for name, names in chosen.items()
     )
     return TransferabilityProfile(
         layers,
@@ -121,15 +124,18 @@ def transferability_profile(
     )
 
 
-def _require_counts(
-    random_draws: int, batch_size: int, samples: int | None, steps: int | None, learning_rate: float | None
-) -> None:
+def _require_counts(random_draws: int, batch_size: int, confidence: float) -> None:
     for name, count in (("random_draws", random_draws), ("batch_size", batch_size)):
         if type(count) is not int or count < 1:
             raise ValueError(f"`{name}` must be an integer of at least 1, found {count!r}.")
+    if not 0 < confidence < 1:
+        raise ValueError(f"`confidence` must lie strictly between 0 and 1, found {confidence!r}. Try 0.95.")
+
+
+def _require_recipe(samples: int | None, steps: int | None, learning_rate: float | None) -> None:
     for name, value in (("samples", samples), ("steps", steps), ("learning_rate", learning_rate)):
-        if value is not None and not (0 <= value < math.inf):
-            raise ValueError(f"`{name}` must be a finite number of at least 0, found {value!r}. Leave it out if unknown.")
+        if value is not None and not 0 <= value < math.inf:
+            raise ValueError(f"`{name}` must be finite and at least 0, found {value!r}. Leave it out if unknown.")
 
 
 def _names_in_order(tuned: End, start: End) -> list[str]:
@@ -182,25 +188,25 @@ def _layer(
     drawn: RandomEnd,
     protocol: Protocol,
     columns: DataColumns,
+    confidence: float,
+    seed: int,
 ) -> LayerTransferability:
-    pairs = {name: (start.parameters[name].cpu(), tuned.parameters[name].cpu()) for name in names}
-    moved = [mean_absolute_difference(*pair) for pair in pairs.values()]
-    per_draw = [[distances[name] for name in pairs] for distances in drawn.distances]
-    by_draw = [protocol.ratio(distances, moved) for distances in per_draw]
-    single = [protocol.ratio([far], [near]) for distances in per_draw for far, near in zip(distances, moved, strict=True)]
-    # A tensor that did not move has an infinite ratio beside others that did; the layer's own T then is the upper end.
-    finite = [ratio for ratio in [*single, *by_draw] if math.isfinite(ratio)] or by_draw
-    before, after = (torch.cat([pair[side].float().flatten() for pair in pairs.values()]) for side in (0, 1))
+    pairs = [(start.parameters[name].cpu(), tuned.parameters[name].cpu()) for name in names]
+    moved = [unit_distances(*pair) for pair in pairs]
+    per_draw = [[distances[name] for name in names] for distances in drawn.distances]
+    by_draw = [protocol.ratio(means(distances), means(moved)) for distances in per_draw]
+    low, high = ratio_interval(protocol, per_draw, moved, confidence, seed)
+    before, after = (torch.cat([pair[side].float().flatten() for pair in pairs]) for side in (0, 1))
     return LayerTransferability(
         name=group,
         is_head=is_head,
         tensors=len(pairs),
         transferability=fmean(by_draw),
-        low=min(finite),
-        high=max(finite),
+        low=low,
+        high=high,
         draw_spread=pstdev(by_draw) if all(map(math.isfinite, by_draw)) else math.nan,
-        distance_from_random=fmean(fmean(distances) for distances in per_draw),
-        distance_from_pretrained=fmean(moved),
+        distance_from_random=fmean(fmean(means(distances)) for distances in per_draw),
+        distance_from_pretrained=fmean(means(moved)),
         relative_drift=relative_drift(before, after),
         angle=angle(before, after),
         gradient_ratio=columns.gradient_ratio.get(group),

@@ -32,8 +32,8 @@ class LayerTransferability:
         tensors: how many tensors counted.
         transferability: T, the mean over the random draws; infinite where the layer did not move at all, NaN where it
             also equals the random end.
-        low, high: the lowest and highest ratio of a single tensor with a single random draw. T lies between them.
-            Layers whose ranges overlap are ties.
+        low, high: bootstrap interval of T over the output units of its tensors (filters, neurons) and the random draws.
+            Layers whose intervals overlap are ties. It does not cover what another fine-tune would give.
         draw_spread: standard deviation of T over the random draws; 0 with a given end or the expectation.
         distance_from_random, distance_from_pretrained: mean absolute differences D, averaged over tensors and draws.
         relative_drift: ``‖θ_FB − θ_A‖ / ‖θ_A‖`` over all numbers that counted.
@@ -160,7 +160,7 @@ class TransferabilityProfile:
         return cls(**load(path))
 
     def plot(self) -> "Figure":
-        """Draw T over the depth of the network, with its range; see `hf_metalr.plotting.plot_transferability`."""
+        """Draw T over the depth of the network, with its interval; see `hf_metalr.plotting.plot_transferability`."""
         from hf_metalr.plotting import plot_transferability
 
         return plot_transferability(

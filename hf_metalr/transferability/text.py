@@ -13,7 +13,7 @@ _NOT_GIVEN = "not given"
 _COLUMNS: list[tuple[str, Callable[[LayerTransferability], str | None]]] = [
     ("layer", lambda layer: layer.name),
     ("T", lambda layer: _ratio(layer.transferability)),
-    ("range", lambda layer: f"{_ratio(layer.low)} to {_ratio(layer.high)}"),
+    ("interval", lambda layer: f"{_ratio(layer.low)} to {_ratio(layer.high)}"),
     ("drift", lambda layer: f"{layer.relative_drift:.3g}"),
     ("angle", lambda layer: "" if math.isnan(layer.angle) else f"{layer.angle:.2f}°"),
     ("grad/weight", lambda layer: None if layer.gradient_ratio is None else f"{layer.gradient_ratio:.2e}"),
@@ -74,7 +74,7 @@ def _extremes(profile: TransferabilityProfile) -> str:
     if len(moved) < 2:
         return ""
     least, most = (choose(moved, key=lambda layer: layer.transferability) for choose in (min, max))
-    overlap = " (their ranges overlap: a tie)" if least.high >= most.low else ""
+    overlap = " (their intervals overlap: a tie)" if least.high >= most.low else ""
     return (
         f"Fine-tuning kept nearest to the pre-trained values in {most.name} (T {_ratio(most.transferability)}) and moved "
         f"furthest from them in {least.name} (T {_ratio(least.transferability)}){overlap}."
@@ -89,7 +89,7 @@ def _verdicts(profile: TransferabilityProfile) -> list[str]:
         if names:
             lines.append(f"{word[0].upper()}{word[1:]}: {', '.join(names)}.")
     if TIE in found.values():
-        lines.append("Differences inside a range or an interval are ties: they say nothing either way.")
+        lines.append("Differences inside an interval are ties: they say nothing either way.")
     return lines
 
 

@@ -17,17 +17,17 @@ RE_INITIALISE, FREEZE, LOW_RATE, HIGH_RATE, TIE, HEAD = (
 def verdict(layer: LayerTransferability, typical: float) -> str:
     """Return what the figures advise for a next fine-tune under the same recipe.
 
-    The first line that holds decides. "The interval" is the bootstrap interval of a loss change, "the range" that of T
-    over tensors and random draws, "typical" the geometric mean of T over the body.
+    The first line that holds decides. Of T and of loss changes the whole bootstrap interval must lie where the line
+    says; "typical" is the geometric mean of T over the body.
 
-    1. a head                                                                                    → "new head": not judged
-    2. the range of T lies below 1, so that the layer ended nearer to a random start than to its
-       pre-trained one; or random values lower the validation loss (whole interval below 0)     → "re-initialise"
-    3. it did not move; or undoing its fine-tuning lowers the validation loss (whole interval)   → "freeze"
-    4. the interval of undoing its fine-tuning holds 0: trained or not, nothing shows            → "tie"
-    5. the range of T lies below typical: it moved further than others                           → "high rate"
-    6. the range of T lies above typical: it moved less than others                              → "low rate"
-    7. the range holds the typical T                                                             → "tie"
+    1. a head                                                                            → "new head": not judged
+    2. T is below 1: it ended nearer to a random start than to its pre-trained values;
+       or random values in its place lower the validation loss                          → "re-initialise"
+    3. it did not move; or undoing its fine-tuning lowers the validation loss            → "freeze"
+    4. undoing its fine-tuning may leave the validation loss as it is (interval holds 0) → "tie"
+    5. T is below typical: it moved further than others                                  → "high rate"
+    6. T is above typical: it moved less than others                                     → "low rate"
+    7. the interval of T holds the typical T                                             → "tie"
 
     Lines that need validation data are passed over without them. No published result shows that following such advice
     beats one well-chosen rate: take it as a hypothesis to try.
@@ -43,7 +43,7 @@ def verdict(layer: LayerTransferability, typical: float) -> str:
         return RE_INITIALISE
     if layer.distance_from_pretrained == 0 or (undone is not None and undone.high < 0):
         return FREEZE
-    if undone is not None and undone.low <= 0 or math.isnan(typical):
+    if (undone is not None and undone.low <= 0) or math.isnan(typical):
         return TIE
     if layer.high < typical:
         return HIGH_RATE
