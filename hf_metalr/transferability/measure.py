@@ -10,12 +10,14 @@ from torch import Tensor
 
 from hf_metalr.equations import angle, relative_drift, unit_distances
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
-from hf_metalr.transferability.data_columns import DataColumns, SampleLosses, measure_on_data
+from hf_metalr.transferability.data_columns import DataColumns, measure_on_data
 from hf_metalr.transferability.ends import End, Source, read_end
 from hf_metalr.transferability.intervals import means, ratio_interval
 from hf_metalr.transferability.profile import LayerTransferability, TransferabilityProfile
 from hf_metalr.transferability.protocol import Protocol, as_protocol
 from hf_metalr.transferability.random_end import RandomEnd, RandomSource, random_end
+
+from hf_metalr.transferability.sample_losses import SampleLosses
 
 
 def transferability_profile(
