@@ -2,14 +2,13 @@
 
 import math
 
-import torch
 from torch import Tensor
 
 from hf_metalr.equations.hypergradient import accumulator
 
 
 def linear_cka(left: Tensor, right: Tensor, debiased: bool = False) -> float:
-    """Return the linear CKA of two feature matrices ``X``, ``Y`` with centred columns:
+    """Return the linear CKA of two feature matrices ``X``, ``Y``, their columns centred.
 
         CKA = ‖XᵀY‖² / (‖XᵀX‖ ‖YᵀY‖)          (Frobenius norms)
 
@@ -30,6 +29,7 @@ def linear_cka(left: Tensor, right: Tensor, debiased: bool = False) -> float:
 
     Source: Kornblith et al. 2019 (arXiv 1905.00414); the debiased form: Nguyen et al. 2021 (arXiv 2010.15327).
 
+    >>> import torch
     >>> features = torch.eye(4)
     >>> round(linear_cka(features, 3 * features), 6)
     1.0
@@ -55,7 +55,7 @@ def _product(x: Tensor, y: Tensor) -> float:
 
 
 def _unbiased_product(x: Tensor, y: Tensor) -> float:
-    """The U-statistic of the same product: the diagonal of the N×N kernels, where a sample meets itself, is left out."""
+    """The U-statistic of the same product: the diagonals of the N×N kernels, where a sample meets itself, are out."""
     k, m = x @ x.T, y @ y.T
     k, m = k - k.diag().diag(), m - m.diag().diag()
     n = len(x)

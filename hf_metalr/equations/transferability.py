@@ -5,8 +5,8 @@ them, for a layer of tensors t = 1 … n
 
     T = D(θ_r, θ_FB) / D(θ_A, θ_FB)           D: mean absolute difference, averaged over the tensors of the layer first
 
-T > 1: pre-training moved the parameters nearer to where B wants them. As ``D(θ_r, θ_FB)`` hardly changes, T is about one
-over the distance moved, and falls with steps × rate.
+T > 1: pre-training moved the parameters nearer to where B wants them. As ``D(θ_r, θ_FB)`` hardly changes, T is about
+one over the distance moved, and falls with steps × rate.
 
 Source: Chen, Li, Ding, Liu, Rethinking Two Consensuses of the Transferability in Deep Learning (arXiv 2212.00399).
 """

@@ -56,21 +56,19 @@ def plot_transferability(
     band = np.array([(low, high) if math.isfinite(high) and low > 0 else (np.nan, np.nan) for low, high in intervals])
     _draw_body(axes, places[~is_head], heights[~is_head], band[~is_head])
     _draw_heads(axes, places[is_head], heights[is_head], band[is_head])
-    _draw_references(axes, network, places[-1])
-    _set_axes(axes, heights, band, network)
+    _draw_references(axes, network)
+    _set_axes(axes, heights, band)
     unmoved = np.isinf(np.array(values))
     axes.plot(
         places[unmoved], np.ones(unmoved.sum()), "^", color=GREY, transform=axes.get_xaxis_transform(), clip_on=False
     )
-    _name_layers(axes, names, places, is_head, width)
+    _name_layers(axes, names, places, is_head)
     note = "; ▲ did not move" if unmoved.any() else ""
     axes.set_title(f"Transferability of the pre-trained parameters by layer{note}", loc="left", fontsize=11)
     return figure
 
 
-def _require_drawable(
-    names: Sequence[str], values: Sequence[float], intervals: Sequence[tuple[float, float]]
-) -> None:
+def _require_drawable(names: Sequence[str], values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> None:
     if not len(names) == len(values) == len(intervals):
         raise ValueError(
             "`names`, `values` and `intervals` must be equally long, "
@@ -92,23 +90,29 @@ def _draw_heads(axes: "Axes", places: np.ndarray, heights: np.ndarray, band: np.
     axes.plot(places, heights, "D", color=HEAD_COLOUR, markersize=6, label="head")
 
 
-def _draw_references(axes: "Axes", network: float, last: float) -> None:
+def _draw_references(axes: "Axes", network: float) -> None:
     axes.axhline(1.0, color=GREY, linestyle=":", linewidth=1.0)
+    _note(axes, "no better\nthan random", 1.0)
     if math.isfinite(network) and network > 0:
         axes.axhline(network, color=GREY, linestyle=(0, (4, 2)), linewidth=1.0)
-        axes.annotate(
-            f"network {network:.3g}",
-            xy=(1.0, network),
-            xycoords=("axes fraction", "data"),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-            color=GREY,
-        )
+        _note(axes, f"network {network:.3g}", network)
 
 
-def _set_axes(axes: "Axes", heights: np.ndarray, band: np.ndarray, network: float) -> None:
+def _note(axes: "Axes", text: str, height: float) -> None:
+    """Write to the right of the axes."""
+    axes.annotate(
+        text,
+        xy=(1.0, height),
+        xycoords=("axes fraction", "data"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=8,
+        color=GREY,
+    )
+
+
+def _set_axes(axes: "Axes", heights: np.ndarray, band: np.ndarray) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator
 
     shown = np.concatenate([heights, band.ravel(), [1.0]])
@@ -125,9 +129,7 @@ def _set_axes(axes: "Axes", heights: np.ndarray, band: np.ndarray, network: floa
     axes.set_axisbelow(True)
 
 
-def _name_layers(
-    axes: "Axes", names: Sequence[str], places: np.ndarray, is_head: np.ndarray, width: float
-) -> None:
+def _name_layers(axes: "Axes", names: Sequence[str], places: np.ndarray, is_head: np.ndarray) -> None:
     from matplotlib.ticker import FixedLocator
 
     step = -(-len(names) // MOST_NAMES)

@@ -50,31 +50,38 @@ def measure_on_data(
     pre-trained end lacks is random. Everything runs in evaluation mode: no dropout, stored normalisation statistics.
 
     Args:
-        tuned, start, random: the three ends.
+        tuned: the fine-tuned end.
+        start: the pre-trained end.
+        random: the random end.
         groups: the layer groups to report.
-        data, loss, batch_size, confidence, seed: as in `transferability_profile`.
+        data: as in `transferability_profile`, like all that follow.
+        loss: None takes `losses_of_logits`.
+        batch_size: of a data set.
+        confidence: of the intervals of loss changes.
+        seed: of random models and of the bootstrap.
     """
     if tuned.module is None:
         raise ValueError(
-            "`data` needs a model to run: pass `fine_tuned` as a model or a Transformers checkpoint, not as bare values."
+            "`data` needs a model to run: pass `fine_tuned` as a model or a Transformers checkpoint, not as bare "
+            "values."
         )
-    batches, losses = as_batches(data, batch_size), loss or losses_of_logits
-    with isolated_rng(seed), _evaluating(tuned.module), kept_buffers(tuned.module):
-        before = _model_before_training(tuned, start, random)
-        after = _losses(tuned.module, batches, losses)
+    model, batches, losses = tuned.module, as_batches(data, batch_size), loss or losses_of_logits
+    with isolated_rng(seed), _evaluating(model), kept_buffers(model):
+        before = _model_before_training(model, start, random)
+        after = _losses(model, batches, losses)
         body = [group for group in groups if not group.is_head]
 
         def changes(end: End) -> dict[str, LossChange]:
             found = {}
             for group in body:
                 with replaced(tuned, end, group):
-                    change = _losses(tuned.module, batches, losses) - after
+                    change = _losses(model, batches, losses) - after
                 found[group.name] = LossChange(change.mean().item(), *bootstrap_interval(change, confidence, seed=seed))
             return found
 
         return DataColumns(
             _gradient_ratios(before, groups, batches, losses, len(after)),
-            _similarities(before, tuned.module, groups, batches) if len(after) >= _LEAST_FOR_CKA else {},
+            _similarities(before, model, groups, batches) if len(after) >= _LEAST_FOR_CKA else {},
             changes(start),
             changes(random),
             after.mean().item(),
@@ -104,8 +111,9 @@ def replaced(tuned: End, source: End, group: LayerGroup) -> Iterator[None]:
                 value.copy_(kept[name])
 
 
-def _model_before_training(tuned: End, start: End, random: End) -> End:
-    copied = end_of_module(copy.deepcopy(tuned.module).requires_grad_(True), "fine_tuned", "before training")  # type: ignore[union-attr]
+def _model_before_training(model: nn.Module, start: End, random: End) -> End:
+    # Frozen layers have a gradient, too: how much they would move is the question.
+    copied = end_of_module(copy.deepcopy(model).requires_grad_(True), "fine_tuned", "before training")
     with torch.no_grad():
         for name, value in (copied.parameters | copied.buffers).items():
             for end in (start, random):

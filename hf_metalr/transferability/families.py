@@ -33,7 +33,7 @@ class Family:
     draws: tuple[Tensor, ...] = ()
 
     def expected_distances(self, weights: Tensor) -> Tensor:
-        """Return the expected distance of each output unit of the weights from a random tensor (see `unit_distances`)."""
+        """Return the expected distance of each output unit of the weights from a random tensor."""
         if self.name == "normal":
             return by_unit(expected_distance_normal(weights, self.scale))
         if self.name == "truncated normal":

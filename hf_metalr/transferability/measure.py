@@ -16,7 +16,6 @@ from hf_metalr.transferability.intervals import means, ratio_interval
 from hf_metalr.transferability.profile import LayerTransferability, TransferabilityProfile
 from hf_metalr.transferability.protocol import Protocol, as_protocol
 from hf_metalr.transferability.random_end import RandomEnd, RandomSource, random_end
-
 from hf_metalr.transferability.sample_losses import SampleLosses
 
 
@@ -43,9 +42,10 @@ def transferability_profile(
 
         T_l = D(θ_r, θ_FB) / D(θ_A, θ_FB)          θ_r random, θ_A pre-trained, θ_FB fine-tuned
 
-    Each end may be a model (`torch.nn.Module`), a state dict, a checkpoint folder (of Transformers, or bare safetensors)
-    or a Hub id; folders and ids are loaded by the class that their config names, the pre-trained one by the class of the
-    fine-tuned. Tensors are matched by name; those of another shape (a new head) have no T of their own.
+    Each end may be a model (`torch.nn.Module`), a state dict, a checkpoint folder (of Transformers, or bare
+    safetensors) or a Hub id; folders and ids are loaded by the class that their config names, the pre-trained one by
+    the class of the fine-tuned. Tensors are matched by name; those of another shape (a new head) have no T of their
+    own.
 
     Args:
         fine_tuned: θ_FB.
@@ -74,8 +74,8 @@ def transferability_profile(
         trust_remote_code: whether code of a Hub model may run.
 
     Raises:
-        ValueError: an option is unknown; an end cannot be read or does not fit; no layer can be compared; the random end
-            cannot be drawn; the data hold no labels. The message names it and a way out.
+        ValueError: an option is unknown; an end cannot be read or does not fit; no layer can be compared; the random
+            end cannot be drawn; the data hold no labels. The message names it and a way out.
 
     Source: arXiv 2212.00399. T is a diagnosis after the fact: it falls with steps × rate. Compare layers, or models
     under one recipe.

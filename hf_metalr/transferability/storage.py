@@ -84,7 +84,9 @@ def parse(content: dict[str, Any], path: str) -> dict[str, Any]:
             f"version {str(content.get('version'))[:20]}. Save a profile with this version of hf_metalr."
         )
     read = _Reader(content, path)
-    rows = read("layers", "a list of at least one object", lambda v: isinstance(v, list) and v and all(map(_is_object, v)))
+    rows = read(
+        "layers", "a list of at least one object", lambda v: isinstance(v, list) and v and all(map(_is_object, v))
+    )
     layers = tuple(_layer(_Reader(row, f"{path}, layer {number}")) for number, row in enumerate(rows))
     if len({layer.name for layer in layers}) < len(layers):
         raise ValueError(f"{path}: 'layers' must have different names. {_WAY_OUT}")

@@ -55,7 +55,9 @@ def full_table(profile: TransferabilityProfile) -> Table:
 
 def summary(profile: TransferabilityProfile) -> str:
     """Return what the figures say, one statement per line."""
-    return "\n".join(line for line in (_network(profile), _extremes(profile), *_verdicts(profile), _recipe(profile)) if line)
+    return "\n".join(
+        line for line in (_network(profile), _extremes(profile), *_verdicts(profile), _recipe(profile)) if line
+    )
 
 
 def _network(profile: TransferabilityProfile) -> str:
@@ -64,8 +66,8 @@ def _network(profile: TransferabilityProfile) -> str:
     beside = f"; {', '.join(heads)}" if heads else ""
     moved = sum(layer.distance_from_pretrained > 0 for layer in profile.body)
     return (
-        f"Transferability T = {_ratio(profile.transferability)} (mean over {moved} layers that moved, {counted}{beside}). "
-        f"Random end: {profile.random}."
+        f"Transferability T = {_ratio(profile.transferability)} (mean over {moved} layers that moved, "
+        f"{counted}{beside}). Random end: {profile.random}."
     )
 
 
@@ -76,8 +78,8 @@ def _extremes(profile: TransferabilityProfile) -> str:
     least, most = (choose(moved, key=lambda layer: layer.transferability) for choose in (min, max))
     overlap = " (their intervals overlap: a tie)" if least.high >= most.low else ""
     return (
-        f"Fine-tuning kept nearest to the pre-trained values in {most.name} (T {_ratio(most.transferability)}) and moved "
-        f"furthest from them in {least.name} (T {_ratio(least.transferability)}){overlap}."
+        f"Fine-tuning kept nearest to the pre-trained values in {most.name} (T {_ratio(most.transferability)}) and "
+        f"moved furthest from them in {least.name} (T {_ratio(least.transferability)}){overlap}."
     )
 
 
