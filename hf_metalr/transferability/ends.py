@@ -64,32 +64,30 @@ def read_end(source: Source, name: str, like: nn.Module | None = None, trust_rem
 def end_of_module(module: nn.Module, name: str, label: str) -> End:
     """Return the end that a model's present values are."""
     parameters = {key: value.detach() for key, value in module.named_parameters()}
-    _refuse_parts(parameters, name)
-    return End(
-        label,
-        dict(zip(_plain(parameters), parameters.values(), strict=True)),
-        _plain_values(dict(module.named_buffers())),
-        module,
-    )
+    return _end(parameters, dict(module.named_buffers()), name, label, module)
 
 
 def _end_of_values(values: dict[str, Tensor], name: str, label: str) -> End:
-    tensors = {key: value.detach() for key, value in values.items() if isinstance(value, Tensor)}
-    _refuse_parts(tensors, name)
-    is_parameter = {key: value.is_floating_point() and not _STATISTICS.search(key) for key, value in tensors.items()}
+    parameters, buffers = {}, {}
+    for key, value in values.items():
+        if isinstance(value, Tensor):
+            is_parameter = value.is_floating_point() and not _STATISTICS.search(key)
+            (parameters if is_parameter else buffers)[key] = value.detach()
+    return _end(parameters, buffers, name, label, None)
+
+
+def _end(
+    parameters: dict[str, Tensor], buffers: dict[str, Tensor], name: str, label: str, module: nn.Module | None
+) -> End:
+    _refuse_parts(parameters, name)
+    plain = [".".join(path) for path in unwrap([*parameters, *buffers])]  # together: a wrapper is around all of them
+    count = len(parameters)
     return End(
         label,
-        _plain_values({key: value for key, value in tensors.items() if is_parameter[key]}),
-        _plain_values({key: value for key, value in tensors.items() if not is_parameter[key]}),
+        dict(zip(plain[:count], parameters.values(), strict=True)),
+        dict(zip(plain[count:], buffers.values(), strict=True)),
+        module,
     )
-
-
-def _plain(names: Mapping[str, Any]) -> list[str]:
-    return [".".join(path) for path in unwrap(list(names))]
-
-
-def _plain_values(values: dict[str, Tensor]) -> dict[str, Tensor]:
-    return dict(zip(_plain(values), values.values(), strict=True))
 
 
 def _refuse_parts(parameters: Mapping[str, Tensor], name: str) -> None:
