@@ -68,7 +68,8 @@ def end_of_module(module: nn.Module, name: str, label: str) -> End:
 
 
 def _end_of_values(values: dict[str, Tensor], name: str, label: str) -> End:
-    parameters, buffers = {}, {}
+    parameters: dict[str, Tensor] = {}
+    buffers: dict[str, Tensor] = {}
     for key, value in values.items():
         if isinstance(value, Tensor):
             is_parameter = value.is_floating_point() and not _STATISTICS.search(key)

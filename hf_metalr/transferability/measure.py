@@ -87,7 +87,7 @@ def transferability_profile(
         >>> _ = after.load_state_dict({name: value + 0.01 for name, value in before.state_dict().items()})
         >>> profile = transferability_profile(after, before, steps=10, learning_rate=1e-3)
         >>> [layer.name for layer in profile.layers], profile.transferability > 1
-        (['block.0', 'head'], True)
+        (['layer.0', 'head'], True)
     """
     protocol = as_protocol(protocol)
     _require_counts(random_draws, batch_size, confidence)
