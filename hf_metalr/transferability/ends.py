@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from hf_metalr.engine.no_trace import isolated_rng
 from hf_metalr.layer_groups.parameter_names import unwrap, without_adapter
 
 Source = nn.Module | Mapping[str, Tensor] | str | Path
@@ -127,7 +128,7 @@ def _load(source: str, name: str, like: nn.Module | None, trust_remote_code: boo
     try:
         config = AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
         model_class = _class_for(config, name, source, like)
-        with _quiet_loading():
+        with _quiet_loading(), isolated_rng(0):  # what the checkpoint lacks is drawn, and then left out
             # float32: a checkpoint in half precision is compared with what was trained from it in full.
             model, info = model_class.from_pretrained(
                 source,

@@ -172,7 +172,13 @@ def _choose(
             left_out[group.name] = "no pre-trained tensors of these names and shapes"
         else:
             left_out[group.name] = "no weights that count"
-    if not any(group.name in chosen for group in groups if not group.is_head):
+    body = [group for group in groups if not group.is_head]
+    if not any(group.name in chosen for group in body):
+        if any(name in matched for group in body for name in group.parameter_names):
+            raise ValueError(
+                "`protocol` counts weights of convolutions, linear layers and lookup tables, and beside the head the "
+                "model has none. Pass protocol=Protocol(tensors='all')."
+            )
         raise ValueError(
             f"`pretrained` must be what fine-tuning started from: beside the head no tensor of `fine_tuned` "
             f"({', '.join(list(tuned.parameters)[:2])}, …) has a pre-trained one of the same name and shape. "
