@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import matplotlib
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from hf_metalr.plotting import plot_transferability
@@ -35,7 +36,7 @@ def test_line_band_and_head_are_the_numbers() -> None:
 def test_every_layer_is_named_without_overlap() -> None:
     for count in (5, 30, 120):
         figure = picture(count)
-        figure.canvas.draw()
+        FigureCanvasAgg(figure).draw()
         labels = figure.axes[0].get_xticklabels()
         boxes = [label.get_window_extent() for label in labels]
         assert all(left.x1 <= right.x0 + 1 for left, right in pairwise(boxes)), count
