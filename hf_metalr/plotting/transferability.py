@@ -80,8 +80,9 @@ def _require_drawable(names: Sequence[str], values: Sequence[float], intervals: 
 
 def _draw_body(axes: "Axes", places: np.ndarray, heights: np.ndarray, band: np.ndarray) -> None:
     axes.fill_between(places, band[:, 0], band[:, 1], color=BODY_COLOUR, alpha=BAND_ALPHA, linewidth=0)
-    # A layer between two that did not move has no neighbour to span a band to.
-    axes.vlines(places, band[:, 0], band[:, 1], color=BODY_COLOUR, alpha=BAND_ALPHA, linewidth=3)
+    known = np.pad(np.isfinite(band[:, 0]), 1)
+    alone = known[1:-1] & ~known[:-2] & ~known[2:]  # without a neighbour to span a band to
+    axes.vlines(places[alone], band[alone, 0], band[alone, 1], color=BODY_COLOUR, alpha=BAND_ALPHA, linewidth=3)
     axes.plot(places, heights, "o-", color=BODY_COLOUR, markersize=4, linewidth=1.4, label="T")
 
 

@@ -28,6 +28,10 @@ def ratio_interval(
     Each resample takes one random draw in turn, and of every tensor as many output units as it has, with replacement;
     both distances of a unit go together.
 
+    It stands in for what one run cannot show, the scatter between fine-tunes: of three fine-tunes of MobileNetV2 (200
+    chest X-rays each, 28 steps; other images, head and order) T of a layer differed by 1 to 16 %, and the 95 % interval
+    of one run held the T of another in 66 of 108 cases. So it is of the right size, but too narrow by about half.
+
     Args:
         protocol: how T is made of the tensors' distances.
         from_random: for each draw and tensor the distance of each output unit from the random end.

@@ -78,7 +78,8 @@ def transferability_profile(
             end cannot be drawn; the data hold no labels. The message names it and a way out.
 
     Source: arXiv 2212.00399. T is a diagnosis after the fact: it falls with steps × rate. Compare layers, or models
-    under one recipe.
+    under one recipe. A layer whose pre-trained weights are much larger than its initialiser's has a large T for that
+    alone (weights of another framework, weights in front of a norm): drift and angle, beside it, do not.
 
     Example:
         >>> from torch import nn

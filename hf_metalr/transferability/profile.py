@@ -33,7 +33,7 @@ class LayerTransferability:
         transferability: T, the mean over the random draws; infinite where the layer did not move at all, NaN where it
             also equals the random end.
         low, high: bootstrap interval of T over the output units of its tensors (filters, neurons) and the random draws.
-            Layers whose intervals overlap are ties. It does not cover what another fine-tune would give.
+            Layers whose intervals overlap are ties. Another fine-tune scatters somewhat more (`intervals.py`).
         draw_spread: standard deviation of T over the random draws; 0 with a given end or the expectation.
         distance_from_random, distance_from_pretrained: mean absolute differences D, averaged over tensors and draws.
         relative_drift: ``‖θ_FB − θ_A‖ / ‖θ_A‖`` over all numbers that counted.

@@ -25,8 +25,9 @@ class Protocol:
         tensors: "weights" takes the weights of convolutions, linear layers and lookup tables: no norm, no bias, no
             projection on a shortcut. "all" takes every floating parameter.
         average: "before_ratio" divides the layer's mean distances; "after_ratio" averages the tensors' own ratios.
-        include_head: whether the head takes part in the network's mean. A new head is random at both ends, so its T is
-            about 1 whatever was pre-trained; it is reported beside the network in either case.
+        include_head: whether the head takes part in the network's mean. A new head is random at both ends, so its T
+            says nothing of pre-training (about 1 in the published study, more after a short fine-tune from a known
+            head); it is reported beside the network in either case.
 
     Raises:
         ValueError: an option is unknown.

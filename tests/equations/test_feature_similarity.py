@@ -13,9 +13,7 @@ def slow_debiased_product(x: torch.Tensor, y: torch.Tensor) -> float:
     from itertools import permutations
 
     k, m = x @ x.T, y @ y.T
-    terms = [
-        k[i, j] * (m[i, j] + m[q, r] - 2 * m[i, q]) for i, j, q, r in permutations(range(len(x)), 4)
-    ]
+    terms = [k[i, j] * (m[i, j] + m[q, r] - 2 * m[i, q]) for i, j, q, r in permutations(range(len(x)), 4)]
     return torch.stack(terms).mean().item()
 
 
@@ -52,7 +50,9 @@ def test_constant_features_have_no_similarity() -> None:
     assert math.isnan(linear_cka(torch.ones(5, 2), torch.randn(5, 2)))
 
 
-@pytest.mark.parametrize(("left", "right", "debiased"), [((3,), (3,), False), ((3, 2), (4, 2), False), ((3, 2), (3, 2), True)])
+@pytest.mark.parametrize(
+    ("left", "right", "debiased"), [((3,), (3,), False), ((3, 2), (4, 2), False), ((3, 2), (3, 2), True)]
+)
 def test_unusable_shapes_are_refused(left, right, debiased) -> None:
     with pytest.raises(ValueError, match="same N of at least"):
         linear_cka(torch.ones(left), torch.ones(right), debiased)

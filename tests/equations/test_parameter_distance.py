@@ -18,7 +18,9 @@ from hf_metalr.equations import (
 def test_distance_is_a_metric_and_the_mean_over_units() -> None:
     a, b, c = torch.randn(3, 5, 2, 3, dtype=torch.float64)
     assert mean_absolute_difference(a, a) == 0
-    assert mean_absolute_difference(a, b) == mean_absolute_difference(b, a) == pytest.approx((a - b).abs().mean().item())
+    assert (
+        mean_absolute_difference(a, b) == mean_absolute_difference(b, a) == pytest.approx((a - b).abs().mean().item())
+    )
     assert mean_absolute_difference(a, c) <= mean_absolute_difference(a, b) + mean_absolute_difference(b, c)
     assert unit_distances(a, b).tolist() == pytest.approx([(a[i] - b[i]).abs().mean().item() for i in range(5)])
     assert by_unit(torch.tensor(4.0)).tolist() == [4.0]  # a scalar, such as CLIP's temperature

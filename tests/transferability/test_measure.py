@@ -112,7 +112,9 @@ def test_averaging_after_the_ratio_and_with_the_head_are_other_numbers() -> None
         transferability_profile(tuned, start, random, protocol=protocol)
         for protocol in ("published", Protocol(average="after_ratio"), Protocol(include_head=True))
     )
-    changed = [a.name for a, b in zip(default.layers, after.layers, strict=True) if a.transferability != b.transferability]
+    changed = [
+        a.name for a, b in zip(default.layers, after.layers, strict=True) if a.transferability != b.transferability
+    ]
     assert "stage.0.block.0" in changed
     every = [layer.transferability for layer in default.layers]
     assert with_head.transferability == pytest.approx(sum(every) / len(every))

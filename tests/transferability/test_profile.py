@@ -17,7 +17,12 @@ def make_layer(name: str = "layer.0", ratio: float = 4.0, width: float = 0.5, **
     defaults = {"is_head": False, "tensors": 3, "draw_spread": 0.01, "relative_drift": 0.02, "angle": 1.5}
     distances = {"distance_from_random": 0.4, "distance_from_pretrained": moved}
     return LayerTransferability(
-        **({"name": name, "transferability": ratio, "low": ratio - width, "high": ratio + width} | defaults | distances | values)
+        **(
+            {"name": name, "transferability": ratio, "low": ratio - width, "high": ratio + width}
+            | defaults
+            | distances
+            | values
+        )
     )
 
 
