@@ -43,7 +43,7 @@ class TransferabilityReport(_Base):
         super().__init__(*args, **kwargs)
         if getattr(self.args, "report_transferability", False):  # other arguments are refused by the mixin
             assert self.model is not None
-            _require_reportable(self, self.model)
+            require_reportable(self, self.model)
             self._pretrained = _values(self.model)
 
     def call_model_init(self, trial: Any = None) -> nn.Module:
@@ -69,7 +69,7 @@ def _values(model: nn.Module) -> dict[str, Tensor]:
     return {name: parameter.detach().to("cpu", copy=True) for name, parameter in model.named_parameters()}
 
 
-def _require_reportable(trainer: Trainer, model: nn.Module) -> None:
+def require_reportable(trainer: Trainer, model: nn.Module) -> None:
     """Raise a ValueError before training where the report could not be made after it."""
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled or getattr(model, "_tp_size", None):
         raise ValueError(

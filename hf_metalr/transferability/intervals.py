@@ -30,8 +30,7 @@ def ratio_interval(
 
     It stands in for what one run cannot show, the scatter between fine-tunes: of three fine-tunes of MobileNetV2 (200
     chest X-rays each, 28 steps; other images, head and order) T of a layer differed by 1 to 16 %, and the 95 % interval
-    of one run held the T of another in 66 of 108 cases. So it is of the right order, but
-    narrower than what another run would give.
+    of one run held the T of another in 66 of 108 cases: of the right order, but narrower than the scatter.
 
     Args:
         protocol: how T is made of the tensors' distances.

@@ -110,14 +110,14 @@ class _Reader:
     """Takes checked values out of one JSON object."""
 
     def __init__(self, content: dict[str, Any], place: str) -> None:
-        self._content, self._place = content, place
+        self._content, self.place = content, place
 
     def __call__(self, key: str, rule: str, is_sound: Callable[[Any], Any]) -> Any:
         value = self._content.get(key)
         if isinstance(value, str) and value in _NOT_FINITE and "number" in rule:
             value = _NOT_FINITE[value]
         if not is_sound(value):
-            raise ValueError(f"{self._place}: {key!r} must be {rule}, found {str(value)[:80]!r}. {_WAY_OUT}")
+            raise ValueError(f"{self.place}: {key!r} must be {rule}, found {str(value)[:80]!r}. {_WAY_OUT}")
         return value
 
 
@@ -153,7 +153,7 @@ def _loss_change(read: _Reader, key: str) -> Any:
     found = read(key, "an object or null", lambda v: v is None or _is_object(v))
     if found is None:
         return None
-    inner = _Reader(found, f"{read._place}, {key}")
+    inner = _Reader(found, f"{read.place}, {key}")
     return LossChange(**{name: inner(name, "a number", _is_number) for name in ("change", "low", "high")})
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 
+from hf_metalr.trainer.transferability_report import require_reportable
 from hf_metalr.transferability import TransferabilityProfile, transferability_profile
 from tests.trainer.tiny import Images, assert_equal_weights, make_trainer, make_vit, weights
 from tests.transferability.test_random_end import OwnParameter
@@ -83,6 +84,19 @@ def test_the_summary_is_logged(tmp_path, caplog, monkeypatch) -> None:
 def test_what_could_not_be_reported_is_refused_before_training(tmp_path) -> None:
     with pytest.raises(ValueError, match=r"without reset_parameters \(scale\)"):
         make_trainer(tmp_path, model=OwnParameter(), train=Images(4), report_transferability=True)
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # from PEFT
+def test_sharded_and_adapted_models_are_refused_before_training(tmp_path) -> None:
+    trainer = make_trainer(tmp_path)
+    require_reportable(trainer, trainer.model)
+    trainer.is_fsdp_enabled = True  # accelerate makes no FSDP run without an accelerator
+    with pytest.raises(ValueError, match=r"needs whole parameters.*call `hf_metalr.transferability_profile`"):
+        require_reportable(trainer, trainer.model)
+    peft = pytest.importorskip("peft")
+    adapted = peft.get_peft_model(make_vit(), peft.LoraConfig(target_modules=["fc1"], r=2))
+    with pytest.raises(ValueError, match="merge_and_unload"):
+        make_trainer(tmp_path, model=adapted, report_transferability=True)
 
 
 def test_only_weights_that_trained_have_a_ratio(tmp_path) -> None:
