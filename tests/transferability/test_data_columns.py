@@ -110,7 +110,8 @@ def test_the_model_its_mode_and_the_random_stream_are_left_as_they_were() -> Non
     before = {name: value.clone() for name, value in tuned.state_dict().items()}
     modes = [module.training for module in tuned.modules()]
     stream = torch.get_rng_state()
-    transferability_profile(tuned, start, data=batches(), random_draws=1)
+    profile = transferability_profile(tuned, start, data=batches(), random_draws=1)
+    assert all(layer.gradient_ratio > 0 for layer in profile.layers)  # of the frozen layer, too: would it move?
     assert all(torch.equal(value, before[name]) for name, value in tuned.state_dict().items())
     assert [module.training for module in tuned.modules()] == modes
     assert all(parameter.grad is None for parameter in tuned.parameters())
