@@ -49,7 +49,8 @@ def read_end(source: Source, name: str, like: nn.Module | None = None, trust_rem
         ValueError: there is no such model, the file is damaged, the parameters are sharded, or adapters are not merged.
     """
     if isinstance(source, nn.Module):
-        return end_of_module(source, name, type(source).__name__)
+        module = _without_wrappers(source)
+        return end_of_module(module, name, type(module).__name__)
     if isinstance(source, Mapping):
         return _end_of_values(dict(source), name, "state dict")
     if not isinstance(source, (str, Path)):
@@ -60,6 +61,14 @@ def read_end(source: Source, name: str, like: nn.Module | None = None, trust_rem
     if folder.is_dir() and not (folder / "config.json").is_file():
         return _end_of_values(_read_safetensors(folder, name), name, str(source))
     return _load(str(source), name, like, trust_remote_code)
+
+
+def _without_wrappers(module: nn.Module) -> nn.Module:
+    """The user's own model, whose class can be drawn anew and whose inputs have names."""
+    if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        return _without_wrappers(module.module)
+    compiled = getattr(module, "_orig_mod", None)
+    return _without_wrappers(compiled) if isinstance(compiled, nn.Module) else module
 
 
 def end_of_module(module: nn.Module, name: str, label: str) -> End:
