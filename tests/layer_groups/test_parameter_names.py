@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from hf_metalr.layer_groups import make_layer_groups
+from hf_metalr.layer_groups.parameter_names import unwrap
 from tests.layer_groups.naming_habits import HABITS
 
 
