@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from hf_metalr.engine import MetaLR, MetaLRConfig, MetaStep
     from hf_metalr.layer_groups import LayerGroup, make_layer_groups
     from hf_metalr.trainer import MetaLRMixin, MetaLRTrainer, MetaLRTrainingArguments
+    from hf_metalr.transferability import TransferabilityProfile, transferability_profile
 
 # Where each public name lives; imported on first use, so that `import hf_metalr` costs nothing.
 _HOMES = {
@@ -18,7 +19,9 @@ _HOMES = {
     "MetaLRTrainer": "hf_metalr.trainer",
     "MetaLRTrainingArguments": "hf_metalr.trainer",
     "MetaStep": "hf_metalr.engine",
+    "TransferabilityProfile": "hf_metalr.transferability",
     "make_layer_groups": "hf_metalr.layer_groups",
+    "transferability_profile": "hf_metalr.transferability",
 }
 
 __all__ = [
@@ -29,7 +32,9 @@ __all__ = [
     "MetaLRTrainer",
     "MetaLRTrainingArguments",
     "MetaStep",
+    "TransferabilityProfile",
     "make_layer_groups",
+    "transferability_profile",
 ]
 
 

@@ -25,7 +25,7 @@ _PEFT_TENSOR_PREFIXES = ("lora_", "ia3_", "vera_", "hada_", "lokr_", "oft_", "bo
 def unwrap(names: Sequence[str]) -> list[Path]:
     """Split names into segments, without the wrappers of torch and the outer prefix of PEFT."""
     paths = [tuple(s for s in name.split(".") if s not in _INSERTED_SEGMENTS) for name in names]
-    while all(len(path) > 1 and path[0] == _OUTER_WRAPPER for path in paths):
+    while paths and all(len(path) > 1 and path[0] == _OUTER_WRAPPER for path in paths):
         paths = [path[1:] for path in paths]
     return [path[2:] if path[:2] == _PEFT_PREFIX else path for path in paths]
 

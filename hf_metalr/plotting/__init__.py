@@ -1,6 +1,7 @@
-"""Pictures of the learned rates: rows of the history in, a matplotlib `Figure` out. Nothing is shown or saved here."""
+"""Pictures: plain data in, a matplotlib `Figure` out. Nothing is shown or saved here."""
 
 from hf_metalr.plotting.heatmap import plot_learning_rates_heatmap
 from hf_metalr.plotting.learning_rates import plot_learning_rates
+from hf_metalr.plotting.transferability import plot_transferability
 
-__all__ = ["plot_learning_rates", "plot_learning_rates_heatmap"]
+__all__ = ["plot_learning_rates", "plot_learning_rates_heatmap", "plot_transferability"]

@@ -78,6 +78,22 @@ class MetaLRTrainingArguments(TrainingArguments):
             "batches are training batches, as in the paper."
         },
     )
+    init_lrs: str | None = field(
+        default=None,
+        metadata={
+            "help": "Path of a saved transferability profile (transferability.json): layers that moved far there start "
+            "at a higher rate, those that moved little at a lower one, by a factor of at most 3. Opt-in: no result "
+            "shows yet that it helps."
+        },
+    )
+    report_transferability: bool = field(
+        default=False,
+        metadata={
+            "help": "After training measure how far the pre-trained parameters carried, layer by layer: "
+            "trainer.transferability_profile, and transferability.json in output_dir. Keeps one copy of the parameters "
+            "in CPU memory."
+        },
+    )
 
     @classmethod
     def paper(cls, output_dir: str, **overrides: Any) -> Self:

@@ -8,12 +8,13 @@ from hf_metalr.engine.rates import base_lrs, set_base_lr
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
 from hf_metalr.layer_groups.param_groups import expand_scheduler, head_names, split_param_groups
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
+from hf_metalr.trainer.warm_start import rate_factors
 
 
 def set_up_rates(
     model: nn.Module, optimizer: Optimizer, scheduler: object | None, args: MetaLRTrainingArguments
 ) -> tuple[LayerGroup, ...]:
-    """Split the optimizer by layer group and scale the backbone's initial rates; return the groups, input to output.
+    """Split the optimizer by layer group and set the initial rates; return the groups, input to output.
 
     Args:
         model: the module in training.
@@ -36,4 +37,9 @@ def set_up_rates(
         for name, lr in base_lrs(optimizer).items():
             if name not in heads:
                 set_base_lr(optimizer, scheduler, name, lr * args.backbone_lr_scale)
+    if args.init_lrs is not None:
+        factors = rate_factors(args.init_lrs, layer_groups)
+        for name, lr in base_lrs(optimizer).items():
+            if name in factors:
+                set_base_lr(optimizer, scheduler, name, lr * factors[name])
     return layer_groups

@@ -27,12 +27,13 @@ from hf_metalr.trainer.initial_rates import set_up_rates
 from hf_metalr.trainer.meta_data import MetaBatches, MetaLoader, carve_meta_set, require_meta_dataset
 from hf_metalr.trainer.parallelism import require_supported_parallelism
 from hf_metalr.trainer.recovery import last_complete_checkpoint
+from hf_metalr.trainer.transferability_report import TransferabilityReport
 from hf_metalr.trainer.upstream import UpstreamFixes
 
 logger = logging.get_logger(__name__)
 
 
-class MetaLRMixin(UpstreamFixes):
+class MetaLRMixin(TransferabilityReport, UpstreamFixes):
     """Learns one learning rate per layer group inside any subclass of `transformers.Trainer`.
 
     Put it first: ``class MetaLRSeq2SeqTrainer(MetaLRMixin, Seq2SeqTrainer)``. Arguments as in `MetaLRTrainer`.
@@ -118,7 +119,7 @@ class MetaLRMixin(UpstreamFixes):
 
     def _attach(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         if self.args.meta_estimator == "off":
-            if self.args.backbone_lr_scale != 1.0:
+            if self.args.backbone_lr_scale != 1.0 or self.args.init_lrs is not None:
                 set_up_rates(model, optimizer, self.lr_scheduler, self.args)
             return
         layer_groups = set_up_rates(model, optimizer, self.lr_scheduler, self.args)

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from hf_metalr.layer_groups import make_layer_groups
+from hf_metalr.layer_groups.parameter_names import unwrap
 from tests.layer_groups.naming_habits import HABITS
 
 
@@ -122,3 +123,8 @@ def test_adapted_output_layer_without_a_head_word(adapted):
     groups = make_layer_groups(given)
     assert names(groups) == ["fc0", "fc1", "head"]
     assert groups[-1].parameter_names == tuple(given[-len(adapted) :])
+
+
+def test_no_names_are_unwrapped_to_none():
+    # an endless loop otherwise: all of no names begin with a wrapper
+    assert unwrap([]) == []

@@ -38,6 +38,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     )
 }
 POISONED = {"poisoned": {"lr_update": "log_adam", "max_steps": 4, "poisoned_rank": 1}}
+REPORTED = {"reported": {"max_steps": 2, "report_transferability": True}}
 
 
 def shared_out(settings: dict[str, Any], processes: int) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, lis
             folder / str(processes),
             processes,
             {name: shared_out(settings, processes) for name, settings in SCENARIOS.items()}
-            | (POISONED if processes == 2 else {}),
+            | (POISONED | REPORTED if processes == 2 else {}),
         )
         for processes in (1, 2)
     }
@@ -96,3 +97,9 @@ def test_accelerate_launch_is_the_same_run(results, tmp_path) -> None:
     launched = launch(tmp_path, 2, {name: shared_out(SCENARIOS[name], 2)}, accelerate=True)[name]
     assert [rank["learning_rates"] for rank in launched] == [rank["learning_rates"] for rank in results[2][name]]
     assert launched[0]["wrapped"] == "DistributedDataParallel"
+
+
+def test_the_main_process_alone_reports_the_transferability(results) -> None:
+    first, second = results[2]["reported"]
+    assert (first["reported"], second["reported"]) == (True, False)
+    assert all(torch.equal(weight, second["weights"][name]) for name, weight in first["weights"].items())

@@ -70,6 +70,7 @@ def run(output_dir: Path, settings: dict) -> None:
         "skipped": trainer.metalr.skipped if trainer.metalr is not None else 0,
         "group_count": groups,
         "all_reduces": counted.sizes,
+        "reported": trainer.transferability_profile is not None,
     }
     (output_dir / f"rank-{rank}.json").write_text(json.dumps(result))
     torch.save(trainer.model.state_dict(), output_dir / f"rank-{rank}.pt")
