@@ -1,12 +1,13 @@
 """What the engine refuses, in words."""
 
+import math
 from collections.abc import Sequence
 
 from torch import nn
 from torch.optim import ASGD, LBFGS, Optimizer, Rprop
 
 from hf_metalr.engine.config import MetaLRConfig
-from hf_metalr.engine.rates import base_lrs, learned_groups
+from hf_metalr.engine.rates import base_lrs, effective_lrs, learned_groups
 from hf_metalr.layer_groups import LayerGroup
 from hf_metalr.layer_groups.param_groups import LAYER_GROUP_KEY
 
@@ -14,11 +15,19 @@ from hf_metalr.layer_groups.param_groups import LAYER_GROUP_KEY
 # hold.
 _UNSUPPORTED_OPTIMIZERS = (LBFGS, Rprop, ASGD)
 
+# Name of the engine's own hook, by which it is recognised.
+BEFORE_STEP = "_before_metalr_step"
+
 
 def require_supported(optimizer: Optimizer) -> None:
     """Raise a ValueError for an optimizer from whose steps no learning rate can be learned."""
     if not isinstance(optimizer, Optimizer):
         raise ValueError(f"optimizer must be a torch.optim.Optimizer; found {type(optimizer).__name__}.")
+    if any(group.get("relative_step") for group in optimizer.param_groups):
+        raise ValueError(
+            f"{type(optimizer).__name__} with relative_step=True computes its own learning rates: pass "
+            "relative_step=False and a learning rate."
+        )
     # Optimizers with modes of their own (Schedule-Free) keep the parameters at an average of their steps.
     averages = callable(getattr(optimizer, "train", None)) and callable(getattr(optimizer, "eval", None))
     if isinstance(optimizer, _UNSUPPORTED_OPTIMIZERS) or averages:
@@ -28,8 +37,21 @@ def require_supported(optimizer: Optimizer) -> None:
         )
 
 
-def require_sound_rates(optimizer: Optimizer, config: MetaLRConfig) -> None:
-    """Raise a ValueError unless every layer group has one learning rate, 0 or within the bounds."""
+def require_unattached(optimizer: Optimizer) -> None:
+    """Raise a ValueError if an engine already acts on the optimizer: two would measure each other's moves."""
+    if any(getattr(hook, "__name__", "") == BEFORE_STEP for hook in optimizer._optimizer_step_pre_hooks.values()):
+        raise ValueError(
+            "The optimizer already has a MetaLR engine attached, from another trainer perhaps: call its `detach()` "
+            "first, or make a new optimizer."
+        )
+
+
+def require_sound_rates(optimizer: Optimizer, config: MetaLRConfig, scheduler: object | None = None) -> None:
+    """Raise a ValueError unless every layer group has one learning rate, 0 or within the bounds.
+
+    A scheduler that owns the rate, such as a plateau scheduler, may have brought it to any positive value.
+    """
+    owned = scheduler is not None and not hasattr(scheduler, "base_lrs")
     rates: dict[str, float] = {}
     for group in optimizer.param_groups:
         name, lr = group.get(LAYER_GROUP_KEY), float(group.get("initial_lr", group["lr"]))
@@ -42,6 +64,8 @@ def require_sound_rates(optimizer: Optimizer, config: MetaLRConfig) -> None:
     if not rates:
         raise ValueError("The optimizer holds no trainable parameter of the model: no learning rate can be learned.")
     for name, lr in rates.items():
+        if owned and 0 < lr < math.inf:
+            continue
         if lr != 0 and not config.min_lr <= lr <= config.max_lr:
             raise ValueError(
                 f"The learning rate {lr} of layer group {name!r} lies outside [min_lr, max_lr] = "
@@ -72,9 +96,36 @@ def require_agreeing_scheduler(optimizer: Optimizer, scheduler: object | None) -
     if multiplied is None:
         return
     expected = base_lrs(optimizer)
-    for name, index, _ in learned_groups(optimizer):
-        if index >= len(multiplied) or float(multiplied[index]) != expected[name]:
+    last = getattr(scheduler, "_last_lr", None)
+    for name, index, group in learned_groups(optimizer):
+        if not _close(multiplied, index, expected[name]):
             raise ValueError(
                 f"The scheduler's saved state has another base rate for layer group {name!r} than the optimizer's "
-                f"({expected[name]}): the checkpoint is damaged or was edited; resume from an earlier one."
+                f"({expected[name]}): {_DAMAGED}"
             )
+        if last is not None and not _close(last, index, float(group["lr"])):
+            raise ValueError(
+                f"The optimizer's saved state has another effective rate for layer group {name!r} "
+                f"({float(group['lr'])}) than the scheduler gave: {_DAMAGED}"
+            )
+
+
+_DAMAGED = "the checkpoint is damaged or was edited; resume from an earlier one."
+
+
+def _close(rates: Sequence[float], index: int, expected: float) -> bool:
+    # A tolerance, since a rate that is a float32 tensor stands as a float in the scheduler.
+    return index < len(rates) and math.isclose(float(rates[index]), expected, rel_tol=1e-6)
+
+
+def require_obedient_scheduler(optimizer: Optimizer, scheduler: object | None) -> None:
+    """Raise a ValueError where a scheduler has given layer groups of different base rates the very same rate."""
+    if not hasattr(scheduler, "base_lrs"):
+        return
+    bases, effective = base_lrs(optimizer), set(effective_lrs(optimizer).values())
+    if len(set(bases.values())) > 1 and len(effective) == 1 and effective != {0.0}:
+        raise ValueError(
+            f"The scheduler sets one rate ({effective.pop()}) for all layer groups, whose learned rates differ "
+            f"({min(bases.values())} to {max(bases.values())}): it overwrites them. Use a scheduler that multiplies "
+            "base_lrs or group['lr'], as those of torch and Transformers do."
+        )

@@ -25,9 +25,11 @@ from torch.optim import Optimizer
 from hf_metalr.engine.amp import gradient_scale, step_is_skipped
 from hf_metalr.engine.checks import (
     require_agreeing_scheduler,
+    require_obedient_scheduler,
     require_own_groups,
     require_sound_rates,
     require_supported,
+    require_unattached,
 )
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.displacements import Displacements
@@ -98,6 +100,7 @@ class MetaLR:
     ) -> None:
         self.config = config or MetaLRConfig()
         require_supported(optimizer)
+        require_unattached(optimizer)
         if self.config.estimator == "lookahead" and meta_loss is None:
             raise ValueError(
                 "estimator='lookahead' needs meta_loss, a function that returns the loss of a meta batch; found None."
@@ -115,12 +118,12 @@ class MetaLR:
         parents = split_param_groups(optimizer, model, self.layer_groups)
         if scheduler is not None:
             expand_scheduler(scheduler, parents)
-        require_sound_rates(self.optimizer, self.config)
+        require_sound_rates(self.optimizer, self.config, scheduler)
         self._rule = make_rule(self.config)
         self._displacements = Displacements(optimizer)
         self._gradient_squares = torch.empty(0)
         self._hooks = [
-            optimizer.register_step_pre_hook(self._before_step),
+            optimizer.register_step_pre_hook(self._before_metalr_step),
             optimizer.register_step_post_hook(self._after_step),
         ]
 
@@ -129,6 +132,10 @@ class MetaLR:
         """The learned base rate of every layer group, input to output."""
         rates = base_lrs(self.optimizer)
         return {group.name: rates[group.name] for group in self.layer_groups if group.name in rates}
+
+    def forget_displacement(self) -> None:
+        """Leave the last step unmeasured; call it after changing parameters other than by the optimizer's steps."""
+        self._displacements.clear()
 
     def detach(self) -> None:
         """Stop learning; the optimizer keeps the rates it has."""
@@ -156,7 +163,7 @@ class MetaLR:
         """
         self.require_fitting(state)
         require_own_groups(self.optimizer, self.model, self.layer_groups)
-        require_sound_rates(self.optimizer, self.config)
+        require_sound_rates(self.optimizer, self.config, self.scheduler)
         require_agreeing_scheduler(self.optimizer, self.scheduler)
         self.step, self.skipped = state["step"], state["skipped"]
         self._rule.load_state_dict(state["rule"])
@@ -182,12 +189,13 @@ class MetaLR:
     def _identity(self) -> dict[str, str]:
         return {"estimator": self.config.estimator, "lr_update": self.config.lr_update}
 
-    def _before_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
+    def _before_metalr_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
         if self.scheduler is None and any("initial_lr" in group for group in optimizer.param_groups):
             raise ValueError(
                 "The optimizer has a learning-rate scheduler that the engine does not know, which would overwrite "
                 "every learned rate: set `engine.scheduler = scheduler` before the first step."
             )
+        require_obedient_scheduler(optimizer, self.scheduler)
         if step_is_skipped(optimizer):
             return
         if self.config.estimator == "lookahead":
@@ -225,7 +233,7 @@ class MetaLR:
             torch.enable_grad(),
             isolated_rng(mixed_seed(self.seed, self.step, self.rank)),
             kept_buffers(self.model),
-            hidden_gradients(self.model),
+            hidden_gradients(self.model, self.optimizer),
         ):
             loss = self.meta_loss()
             (loss * scale).backward()
@@ -260,7 +268,9 @@ class MetaLR:
         self.skipped += not finite
         if finite:
             for name, lr in self.learning_rates.items():
-                if name not in self.held_groups and measured[name].lr > 0:
+                # Exactly 0: no gradient or no displacement, which is no evidence, not evidence for standing still.
+                shown = measured[name].lr > 0 and measured[name].log_hypergradient != 0
+                if shown and name not in self.held_groups:
                     proposed = self._rule.propose(name, lr, measured[name])
                     lr_bounds = (self.config.min_lr, self.config.max_lr, self.config.max_lr_change)
                     set_base_lr(self.optimizer, self.scheduler, name, bound_lr(proposed, lr, *lr_bounds))

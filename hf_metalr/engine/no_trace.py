@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 
 @contextmanager
@@ -57,9 +58,13 @@ def kept_buffers(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def hidden_gradients(model: nn.Module) -> Iterator[None]:
-    """Set every ``.grad`` aside, so that a backward starts from none, and put the same tensors back afterwards."""
-    parameters = list(model.parameters())
+def hidden_gradients(model: nn.Module, optimizer: Optimizer) -> Iterator[None]:
+    """Set every ``.grad`` aside, so that a backward starts from none, and put the same tensors back afterwards.
+
+    Those of the optimizer, too: a loss can have parameters of its own.
+    """
+    owned = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    parameters = list({id(parameter): parameter for parameter in (*model.parameters(), *owned)}.values())
     gradients = [parameter.grad for parameter in parameters]
     for parameter in parameters:
         parameter.grad = None

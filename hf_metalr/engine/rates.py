@@ -10,15 +10,13 @@ from collections.abc import Iterator
 
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
 from hf_metalr.layer_groups.param_groups import LAYER_GROUP_KEY
 
 # What OneCycleLR keeps inside the group, in units of the learning rate. Optimizers use such names for other things:
 # optimi's "max_lr" is the rate that its weight decay refers to.
 _ONE_CYCLE_KEYS = ("max_lr", "min_lr")
-# What schedulers keep per group in lists of their own, in units of the learning rate.
-_SCHEDULER_RATE_LISTS = ("base_lrs", "max_lrs")
 
 
 def learned_groups(optimizer: Optimizer) -> Iterator[tuple[str, int, dict]]:
@@ -39,11 +37,13 @@ def effective_lrs(optimizer: Optimizer) -> dict[str, float]:
 
 
 def set_base_lr(optimizer: Optimizer, scheduler: object | None, layer_group: str, lr: float) -> None:
-    """Set the base rate of a layer group and multiply its effective rate by the same factor."""
+    """Set the base rate of a layer group and multiply its effective rate by the same factor; a rate of 0 stays 0."""
     for name, index, group in learned_groups(optimizer):
         if name != layer_group:
             continue
         old = float(group.get("initial_lr", group["lr"]))
+        if old == 0:
+            continue  # the user froze it
         factor = lr / old
         for key in ("lr", "initial_lr", *_keys_of(scheduler)):
             if key in group:
@@ -60,7 +60,8 @@ def _keys_of(scheduler: object | None) -> tuple[str, ...]:
 def _scale_scheduler(scheduler: object, index: int, old: float, lr: float) -> None:
     for part in getattr(scheduler, "_schedulers", ()):
         _scale_scheduler(part, index, old, lr)
-    for name in _SCHEDULER_RATE_LISTS:
+    # CyclicLR swings between two lists of rates; GreedyLR's list of the same name holds bounds, which stay.
+    for name in ("base_lrs", "max_lrs") if isinstance(scheduler, CyclicLR) else ("base_lrs",):
         rates = getattr(scheduler, name, None)
         if rates is not None:
             rates[index] = lr if float(rates[index]) == old else rates[index] * (lr / old)

@@ -31,9 +31,13 @@ class Measurement:
 
     @property
     def agreement(self) -> float:
-        """``⟨∇L_meta(θ̂), Δ⟩ / (‖g‖ ‖Δ‖)``; 0 where nothing moved."""
+        """``⟨∇L_meta(θ̂), Δ⟩ / (‖g‖ ‖Δ‖)`` within [−1, 1]; 0 where nothing moved.
+
+        ``g`` is the training gradient, which can be far smaller than the meta gradient. Unbounded, one such batch would
+        swell the running second moment and hold the rate for hundreds of steps.
+        """
         scale = self.gradient_norm * self.displacement_norm
-        return self.log_hypergradient / scale if scale > 0 else 0.0
+        return min(max(self.log_hypergradient / scale, -1.0), 1.0) if scale > 0 else 0.0
 
 
 class UpdateRule(Protocol):

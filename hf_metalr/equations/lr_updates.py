@@ -44,10 +44,10 @@ def log_adam_update(
 ) -> tuple[float, Moments]:
     """Return ``α exp(−β m̂/(√v̂ + ε))`` and the new moments: Adam on ``ln α``.
 
-    The input is ``s = ⟨∇_j L_meta(θ̂), Δ_j⟩ / (‖g_j‖ ‖Δ_j‖)``, the hypergradient in ln α, freed of the scales of
-    gradient and displacement (``g``: the gradient that the optimizer used). Its running second moment frees it of what
-    scale is left, so that ``hyper_lr`` is the typical relative change of a rate per meta step, for every layer, model
-    and loss.
+    The input is ``s = ⟨∇_j L_meta(θ̂), Δ_j⟩ / (‖g_j‖ ‖Δ_j‖)``, kept within [−1, 1]: the hypergradient in ln α, freed of
+    the scales of gradient and displacement (``g``: the gradient that the optimizer used). Its running second moment
+    frees it of what scale is left, so that ``hyper_lr`` is the typical relative change of a rate per meta step, for
+    every layer, model and loss.
 
     Args:
         lr: learning rate ``α`` of the layer group.
@@ -74,6 +74,9 @@ def log_adam_update(
 def bound_lr(proposed: float, lr: float, min_lr: float, max_lr: float, max_change: float) -> float:
     """Return the proposed rate within ``[lr/max_change, lr·max_change]`` and within ``[min_lr, max_lr]``.
 
+    A rate that already lies outside the bounds, where a plateau scheduler has brought it, is not thrown back: it may
+    only move towards them.
+
     The bound on the relative change keeps a rate positive when ``1 − βh`` is negative, and keeps one bad batch from
     sending a rate to a bound from which a proportional rule hardly returns. A rate of exactly 0 stays 0: the user froze
     it.
@@ -84,4 +87,4 @@ def bound_lr(proposed: float, lr: float, min_lr: float, max_lr: float, max_chang
     if lr == 0:
         return 0.0
     near = min(max(proposed, lr / max_change), lr * max_change)
-    return min(max(near, min_lr), max_lr)
+    return min(max(near, min(min_lr, lr)), max(max_lr, lr))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from hf_metalr.layer_groups.grouping import LayerGroup
@@ -64,7 +64,17 @@ def expand_scheduler(scheduler: object, parents: Sequence[int]) -> None:
 
 
 _PER_GROUP_LISTS = frozenset(
-    {"base_lrs", "lr_lambdas", "_last_lr", "min_lrs", "max_lrs", "base_momentums", "max_momentums", "default_min_lrs"}
+    {
+        "base_lrs",
+        "lr_lambdas",
+        "_last_lr",
+        "min_lrs",
+        "max_lrs",
+        "base_momentums",
+        "max_momentums",
+        "default_min_lrs",
+        "_init_lrs",
+    }
 )
 
 
@@ -74,7 +84,12 @@ def head_names(layer_groups: Iterable[LayerGroup]) -> list[str]:
 
 
 def _cut(group: dict, positions: list[int], name: str | None) -> dict:
-    cut = {key: value for key, value in group.items() if key != LAYER_GROUP_KEY}
+    # Each its own: a rate that is a tensor is changed in place.
+    cut = {
+        key: value.clone() if isinstance(value, Tensor) else value
+        for key, value in group.items()
+        if key != LAYER_GROUP_KEY
+    }
     for key in _PER_PARAMETER_KEYS:
         if key in group:
             cut[key] = [group[key][position] for position in positions]

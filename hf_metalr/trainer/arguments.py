@@ -1,6 +1,8 @@
 """`MetaLRTrainingArguments`: the arguments of `TrainingArguments` and a few more."""
 
+import math
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 from transformers import TrainingArguments
@@ -9,6 +11,20 @@ from hf_metalr.engine.config import MetaLRConfig, require_choice
 from hf_metalr.trainer.parallelism import DEEPSPEED_REFUSED
 
 _ESTIMATORS = ("lookahead", "next_batch", "off")
+
+_NUMBERS: dict[str, Any] = {
+    "hyper_lr": Real,
+    "meta_every": Integral,
+    "meta_batch_size": Integral,
+    "min_lr": Real,
+    "max_lr": Real,
+    "max_lr_change": Real,
+    "backbone_lr_scale": Real,
+    "head_hold_steps": Integral,
+    "head_hold_epochs": Real,
+    "meta_split": Real,
+}
+_OPTIONAL_NUMBERS = ("hyper_lr", "meta_batch_size", "meta_split")
 
 # They step inside the backward pass, where no displacement of a whole optimizer step exists.
 _STEPPING_INSIDE_BACKWARD = ("lomo", "adalomo")
@@ -122,6 +138,7 @@ class MetaLRTrainingArguments(TrainingArguments):
         return cls(output_dir=output_dir, **(published | overrides))
 
     def __post_init__(self) -> None:
+        self._require_numbers()
         require_choice("meta_estimator", self.meta_estimator, _ESTIMATORS)
         if self.meta_estimator != "off":
             self._refuse_optimizers_without_displacement()  # before the parent asks for packages that they would need
@@ -151,6 +168,19 @@ class MetaLRTrainingArguments(TrainingArguments):
             max_lr=self.max_lr,
             max_lr_change=self.max_lr_change,
         )
+
+    def _require_numbers(self) -> None:
+        """YAML reads 1e-3 as text, and text would fail later in words of its own."""
+        for name, kind in _NUMBERS.items():
+            found = getattr(self, name)
+            if found is None and name in _OPTIONAL_NUMBERS:
+                continue
+            if isinstance(found, bool) or not isinstance(found, kind) or not math.isfinite(found):
+                wanted = "an integer" if kind is Integral else "a finite number"
+                raise ValueError(
+                    f"{name} must be {wanted}; found {found!r} ({type(found).__name__}). In YAML, write 1.0e-3 rather "
+                    "than 1e-3, which is text."
+                )
 
     def _require_sound_initial_rates(self) -> None:
         if not self.backbone_lr_scale > 0:

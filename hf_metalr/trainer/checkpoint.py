@@ -55,6 +55,16 @@ def read_engine_state(engine: MetaLR, checkpoint: str | os.PathLike[str]) -> dic
     return state
 
 
+def refuse_learned_checkpoint(checkpoint: str | os.PathLike[str] | None) -> None:
+    """Raise a ValueError if a run without learned rates is to go on from a checkpoint that has them."""
+    if checkpoint is not None and (Path(checkpoint) / STATE_NAME).is_file():
+        raise ValueError(
+            f"resume_from_checkpoint={str(checkpoint)!r} was written with learned rates, and this run has "
+            "meta_estimator='off': its optimizer has other param groups. Resume with the estimator of the "
+            "checkpoint, or start a new run from its model."
+        )
+
+
 _WAY_OUT = "the checkpoint is damaged or was edited; resume from an earlier one."
 
 

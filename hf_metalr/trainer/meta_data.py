@@ -1,6 +1,7 @@
 """Where meta batches come from: a data set, and batches that are a pure function of (seed, step, rank)."""
 
 from collections.abc import Callable, Iterator
+from copy import copy, deepcopy
 from typing import Any
 
 import datasets
@@ -102,6 +103,17 @@ class _StepSampler(Sampler[int]):
         while True:
             yield step
             step += self._stride
+
+
+def with_own_generator(collate: Callable[[list], Any]) -> Callable[[list], Any]:
+    """Return a copy of a collator that no longer shares the generator that it draws from, the training's stream.
+
+    Transformers' seeded collators keep it in ``generator``, and make it when they are first called.
+    """
+    twin = copy(collate)
+    if getattr(twin, "generator", None) is not None:
+        vars(twin)["generator"] = deepcopy(vars(twin)["generator"])
+    return twin
 
 
 def require_meta_dataset(dataset: Any, name: str, eval_dataset: Any) -> None:

@@ -5,9 +5,9 @@ the optimizer; ``training_step`` tells the engine which rates are held; logs, ch
 rates. The loop, clipping, scheduler creation and ``compute_loss`` are those of the parent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -20,11 +20,18 @@ from transformers.utils import logging
 from hf_metalr.engine import MetaLR, MetaStep
 from hf_metalr.layer_groups.param_groups import head_names
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
-from hf_metalr.trainer.checkpoint import read_engine_state, save_engine_state
+from hf_metalr.trainer.checkpoint import read_engine_state, refuse_learned_checkpoint, save_engine_state
 from hf_metalr.trainer.console import LR_LOG_PREFIX, summarize_on_console
 from hf_metalr.trainer.history_callback import HistoryCallback
 from hf_metalr.trainer.initial_rates import set_up_rates
-from hf_metalr.trainer.meta_data import MetaBatches, MetaLoader, carve_meta_set, require_meta_dataset
+from hf_metalr.trainer.item_count import item_count
+from hf_metalr.trainer.meta_data import (
+    MetaBatches,
+    MetaLoader,
+    carve_meta_set,
+    require_meta_dataset,
+    with_own_generator,
+)
 from hf_metalr.trainer.parallelism import require_supported_parallelism
 from hf_metalr.trainer.recovery import last_complete_checkpoint
 from hf_metalr.trainer.transferability_report import TransferabilityReport
@@ -54,6 +61,7 @@ class MetaLRMixin(TransferabilityReport, UpstreamFixes):
         self.metalr: MetaLR | None = None
         self.meta_dataset = meta_dataset
         self._meta_loader: MetaLoader | None = None
+        self._training_columns: set[str] = set()
         self._meta_losses: list[float] = []
         super().__init__(*args, **kwargs)
         if not hasattr(self.args, "meta_estimator"):
@@ -96,14 +104,17 @@ class MetaLRMixin(TransferabilityReport, UpstreamFixes):
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:
         """Create the parent's scheduler and tell the engine, whose learned rates it multiplies."""
         scheduler = super().create_scheduler(num_training_steps, optimizer)
-        if self.metalr is not None:
+        if self.metalr is not None:  # a run begins; between two runs weights and data may have been replaced
             self.metalr.scheduler = scheduler
+            self.metalr.forget_displacement()
+            self._meta_loader = None
         return scheduler
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
         """Train on one batch as the parent does; the engine acts later, inside the optimizer's step."""
         if self.metalr is not None:
             self.metalr.held_groups = self._held_groups()
+            self._training_columns = set(inputs) if isinstance(inputs, Mapping) else set()
         return super().training_step(model, inputs, num_items_in_batch)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -124,7 +135,8 @@ class MetaLRMixin(TransferabilityReport, UpstreamFixes):
             return
         layer_groups = set_up_rates(model, optimizer, self.lr_scheduler, self.args)
         looks_ahead = self.args.meta_estimator == "lookahead"
-        self._meta_loader = self._make_meta_loader() if looks_ahead else None
+        if looks_ahead:
+            self._meta_loader = self._make_meta_loader()  # now, so that unfit meta data are refused before training
         distributed = self.args.world_size > 1
         self.metalr = MetaLR(
             model,
@@ -143,20 +155,22 @@ class MetaLRMixin(TransferabilityReport, UpstreamFixes):
     def _meta_loss(self) -> Tensor:
         """Return the loss of the next meta batch at the model's present parameters, computed as in training."""
         assert self.metalr is not None
-        assert self._meta_loader is not None
-        if self._meta_loader.batch_size != self._meta_batch_size():  # auto_find_batch_size has lowered it
+        size = self._meta_batch_size()  # auto_find_batch_size may have lowered it
+        if self._meta_loader is None or self._meta_loader.batch_size != size:
             self._meta_loader = self._make_meta_loader()
         inputs = self._prepare_inputs(self._meta_loader.batch(self.metalr.step))
-        if not any(name in inputs for name in self.label_names) and not self.can_return_loss:
+        missing = [name for name in self.label_names if name in self._training_columns and name not in inputs]
+        if missing:
             raise ValueError(
-                f"Meta batches must hold labels; none of {list(self.label_names)} is among the columns {list(inputs)}. "
-                "Add them to meta_dataset, or name them with label_names."
+                f"Meta batches must hold the labels of training batches; {missing} are not among the columns "
+                f"{list(inputs)}. Add them to meta_dataset, or name them with label_names."
             )
         model = self.model_wrapped
         if isinstance(model, DistributedDataParallel):
             model = model.module  # only one scalar per layer group is averaged, not the meta gradient
         with self.compute_loss_context_manager(), _kept_bookkeeping(self):
-            loss = self.compute_loss(model, dict(inputs))  # a copy: label smoothing pops the labels
+            # A copy: label smoothing pops the labels.
+            loss = self.compute_loss(model, copy(inputs), **item_count(self, inputs))
         assert isinstance(loss, Tensor)
         return loss.mean() if self.args.n_gpu > 1 else loss
 
@@ -164,10 +178,11 @@ class MetaLRMixin(TransferabilityReport, UpstreamFixes):
         if self.meta_dataset is None:
             require_meta_dataset(self.train_dataset, "train_dataset, the source of meta batches,", eval_dataset=None)
         dataset = self.train_dataset if self.meta_dataset is None else self.meta_dataset
+        collate = with_own_generator(self.data_collator)
         if isinstance(dataset, datasets.Dataset):
-            dataset, collate = self._remove_unused_columns(dataset, description="Meta"), self.data_collator
+            dataset = self._remove_unused_columns(dataset, description="Meta")
         else:
-            collate = self._get_collator_with_removed_columns(self.data_collator, description="Meta")
+            collate = self._get_collator_with_removed_columns(collate, description="Meta")
         batches = MetaBatches(
             dataset,
             collate,
@@ -180,7 +195,9 @@ class MetaLRMixin(TransferabilityReport, UpstreamFixes):
 
     def _meta_batch_size(self) -> int:
         per_device = self.args.meta_batch_size
-        return self._train_batch_size if per_device is None else per_device * max(self.args.n_gpu, 1)
+        if per_device is None:
+            return self._train_batch_size
+        return max(1, per_device * max(self.args.n_gpu, 1) * self._train_batch_size // self.args.train_batch_size)
 
     def _settle_meta_dataset(self) -> None:
         args = self.args
@@ -221,6 +238,7 @@ class MetaLRMixin(TransferabilityReport, UpstreamFixes):
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if self.metalr is None or checkpoint is None:
+            refuse_learned_checkpoint(checkpoint)
             super()._load_optimizer_and_scheduler(checkpoint)
         else:
             state = read_engine_state(self.metalr, checkpoint)  # checked before anything is loaded

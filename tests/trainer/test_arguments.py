@@ -13,6 +13,10 @@ from tests.trainer.tiny import Images, arguments, make_trainer, make_vit
     ("settings", "message"),
     [
         ({"hyper_lr": 0.0}, r"hyper_lr must be above 0; found 0\.0.*meta_estimator='off'"),
+        ({"hyper_lr": "1e-3"}, r"hyper_lr must be a finite number; found '1e-3' \(str\).*write 1\.0e-3"),
+        ({"head_hold_epochs": float("nan")}, "head_hold_epochs must be a finite number; found nan"),
+        ({"meta_batch_size": 2.5}, r"meta_batch_size must be an integer; found 2\.5"),
+        ({"meta_every": True}, "meta_every must be an integer; found True"),
         ({"hyper_lr": -1.0}, "hyper_lr must be above 0"),
         ({"min_lr": 1e-2, "max_lr": 1e-4}, "0 < min_lr <= max_lr"),
         ({"meta_estimator": "look-ahead"}, "meta_estimator must be one of 'lookahead', 'next_batch', 'off'"),

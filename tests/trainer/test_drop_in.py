@@ -117,10 +117,10 @@ def test_torch_compile_learns_the_same_rates(tmp_path: Path, estimator: str) -> 
     assert_learned(compiled)
 
 
-def test_auto_find_batch_size_also_shrinks_the_meta_batch(tmp_path: Path) -> None:
-    trainer = make_trainer(
-        tmp_path, auto_find_batch_size=True, per_device_train_batch_size=8, lr_update="log_adam", max_steps=4
-    )
+@pytest.mark.parametrize("meta_batch_size", [None, 8])
+def test_auto_find_batch_size_also_shrinks_the_meta_batch(tmp_path: Path, meta_batch_size: int | None) -> None:
+    settings = {"lr_update": "log_adam", "max_steps": 4, "meta_batch_size": meta_batch_size}
+    trainer = make_trainer(tmp_path, auto_find_batch_size=True, per_device_train_batch_size=8, **settings)
     healthy, sizes = trainer.compute_loss, []
 
     def compute_loss(model, inputs, *args, **kwargs):
@@ -131,7 +131,7 @@ def test_auto_find_batch_size_also_shrinks_the_meta_batch(tmp_path: Path) -> Non
 
     trainer.compute_loss = compute_loss
     trainer.train()
-    assert max(sizes[-8:]) <= 4
+    assert max(sizes[-8:]) <= 4  # training and meta batches in turn
     assert [row["step"] for row in read_history(tmp_path / HISTORY_NAME)] == [1, 2, 3, 4]
     assert_learned(trainer)
 

@@ -121,5 +121,5 @@ def test_the_evaluation_set_is_refused_as_meta_set(tmp_path: Path, as_dict: bool
 
 def test_meta_batches_without_labels_are_refused(tmp_path: Path) -> None:
     unlabelled = [{"pixel_values": sample["pixel_values"]} for sample in Images(8)]
-    with pytest.raises(ValueError, match="Meta batches must hold labels"):
+    with pytest.raises(ValueError, match="Meta batches must hold the labels of training batches"):
         make_trainer(tmp_path, meta_dataset=unlabelled).train()

@@ -87,6 +87,12 @@ def test_a_checkpoint_without_rates_is_refused(tmp_path: Path) -> None:
         resume(checkpoint, tmp_path)
 
 
+def test_a_checkpoint_with_rates_is_refused_without(tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path)
+    with pytest.raises(ValueError, match=r"was written with learned rates.*meta_estimator='off'"):
+        resume(checkpoint, tmp_path, meta_estimator="off")
+
+
 def test_a_checkpoint_of_another_estimator_or_grouping_is_refused(tmp_path: Path) -> None:
     checkpoint = saved(tmp_path)
     with pytest.raises(ValueError, match="estimator='lookahead'"):
@@ -160,4 +166,15 @@ def test_a_scheduler_with_other_rates_is_refused(tmp_path: Path) -> None:
     state["base_lrs"][0] *= 1.5
     torch.save(state, checkpoint / "scheduler.pt")
     with pytest.raises(ValueError, match="another base rate for layer group 'embeddings'"):
+        resume(checkpoint, tmp_path)
+
+
+@pytest.mark.parametrize("lr", [1.0, -1.0, float("nan")])
+def test_an_effective_rate_that_the_scheduler_did_not_give_is_refused(tmp_path: Path, lr: float) -> None:
+    # catches: one step at any rate whatever
+    checkpoint = saved(tmp_path)
+    state = torch.load(checkpoint / "optimizer.pt", weights_only=True)
+    state["param_groups"][0]["lr"] = lr
+    torch.save(state, checkpoint / "optimizer.pt")
+    with pytest.raises(ValueError, match="another effective rate for layer group 'embeddings'"):
         resume(checkpoint, tmp_path)
