@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hf_metalr.engine import MetaLR, MetaLRConfig, MetaStep
     from hf_metalr.layer_groups import LayerGroup, make_layer_groups
+    from hf_metalr.ranking import Ranking, rank_backbones
     from hf_metalr.trainer import MetaLRMixin, MetaLRTrainer, MetaLRTrainingArguments
 
 # Where each public name lives; imported on first use, so that `import hf_metalr` costs nothing.
@@ -18,7 +19,9 @@ _HOMES = {
     "MetaLRTrainer": "hf_metalr.trainer",
     "MetaLRTrainingArguments": "hf_metalr.trainer",
     "MetaStep": "hf_metalr.engine",
+    "Ranking": "hf_metalr.ranking",
     "make_layer_groups": "hf_metalr.layer_groups",
+    "rank_backbones": "hf_metalr.ranking",
 }
 
 __all__ = [
@@ -29,7 +32,9 @@ __all__ = [
     "MetaLRTrainer",
     "MetaLRTrainingArguments",
     "MetaStep",
+    "Ranking",
     "make_layer_groups",
+    "rank_backbones",
 ]
 
 

@@ -1,6 +1,7 @@
-"""Pictures of the learned rates: rows of the history in, a matplotlib `Figure` out. Nothing is shown or saved here."""
+"""Pictures of plain data: learned rates and rankings in, a matplotlib `Figure` out. Nothing is shown or saved here."""
 
 from hf_metalr.plotting.heatmap import plot_learning_rates_heatmap
 from hf_metalr.plotting.learning_rates import plot_learning_rates
+from hf_metalr.plotting.ranking import Dot, plot_ranking
 
-__all__ = ["plot_learning_rates", "plot_learning_rates_heatmap"]
+__all__ = ["Dot", "plot_learning_rates", "plot_learning_rates_heatmap", "plot_ranking"]
