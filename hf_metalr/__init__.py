@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hf_metalr.engine import MetaLR, MetaLRConfig, MetaStep
     from hf_metalr.layer_groups import LayerGroup, make_layer_groups
+    from hf_metalr.ranking import Ranking, rank_backbones
     from hf_metalr.trainer import MetaLRMixin, MetaLRTrainer, MetaLRTrainingArguments
     from hf_metalr.transferability import TransferabilityProfile, transferability_profile
 
@@ -19,8 +20,10 @@ _HOMES = {
     "MetaLRTrainer": "hf_metalr.trainer",
     "MetaLRTrainingArguments": "hf_metalr.trainer",
     "MetaStep": "hf_metalr.engine",
+    "Ranking": "hf_metalr.ranking",
     "TransferabilityProfile": "hf_metalr.transferability",
     "make_layer_groups": "hf_metalr.layer_groups",
+    "rank_backbones": "hf_metalr.ranking",
     "transferability_profile": "hf_metalr.transferability",
 }
 
@@ -32,8 +35,10 @@ __all__ = [
     "MetaLRTrainer",
     "MetaLRTrainingArguments",
     "MetaStep",
+    "Ranking",
     "TransferabilityProfile",
     "make_layer_groups",
+    "rank_backbones",
     "transferability_profile",
 ]
 

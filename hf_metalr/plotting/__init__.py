@@ -2,6 +2,7 @@
 
 from hf_metalr.plotting.heatmap import plot_learning_rates_heatmap
 from hf_metalr.plotting.learning_rates import plot_learning_rates
+from hf_metalr.plotting.ranking import Dot, plot_ranking
 from hf_metalr.plotting.transferability import plot_transferability
 
-__all__ = ["plot_learning_rates", "plot_learning_rates_heatmap", "plot_transferability"]
+__all__ = ["Dot", "plot_learning_rates", "plot_learning_rates_heatmap", "plot_ranking", "plot_transferability"]

@@ -1,0 +1,116 @@
+"""A ranking as dots with intervals, the best on top."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hf_metalr.plotting.canvas import GREY, HEAD_COLOUR, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Blue of the palette by Okabe and Ito (2008).
+DOT_COLOUR = "#0072B2"
+INCHES_PER_MODEL = 0.36
+# Longer names would leave no room for the picture.
+LONGEST_NAME = 44
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One model: its score with the two ends of the interval, its tie group, and a word beside its name.
+
+    is_random: whether it is drawn as a random twin, hollow and grey.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    tie_group: int
+    remark: str = ""
+    is_random: bool = False
+
+
+def plot_ranking(
+    dots: Sequence[Dot], label: str, chance: float | None = None, confidence: float = 0.95, as_percent: bool = False
+) -> "Figure":
+    """Draw one row per model; a grey band joins the models of each tie group, a dashed line marks the chance level.
+
+    Args:
+        dots: the models, the best first; tie groups are consecutive.
+        label: what is drawn, such as "k-NN accuracy".
+        chance: the value without any signal.
+        confidence: of the intervals, for the caption.
+        as_percent: whether values are shares, to be written in percent.
+
+    Returns:
+        A figure of its own, as tall as its models need.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: no models.
+    """
+    if not dots:
+        raise ValueError("`dots` must hold at least one model with a defined score.")
+    figure, axes = new_figure(8.0, 1.5 + INCHES_PER_MODEL * max(len(dots), 3))
+    _draw_tie_groups(axes, dots)
+    for row, dot in enumerate(dots):
+        colour = GREY if dot.is_random else DOT_COLOUR
+        axes.plot([dot.low, dot.high], [row, row], color=colour, linewidth=2.0, solid_capstyle="butt")
+        axes.plot(dot.value, row, "o", color=colour, markersize=7, markerfacecolor="white" if dot.is_random else colour)
+    if chance is not None:
+        axes.axvline(chance, color=HEAD_COLOUR, linestyle=(0, (4, 2)), linewidth=1.2, zorder=1)
+        axes.annotate(
+            "without signal",
+            (chance, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+            color=HEAD_COLOUR,
+        )
+    axes.set_yticks(range(len(dots)), labels=[_shortened(dot.name) for dot in dots], fontsize=9)
+    for row, dot in enumerate(dots):
+        axes.annotate(
+            dot.remark,
+            (1, row),
+            xycoords=("axes fraction", "data"),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+            color=GREY,
+        )
+    axes.set_ylim(len(dots) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color="#DDDDDD", linewidth=0.8)
+    axes.set_axisbelow(True)
+    _set_value_axis(axes, dots, chance, as_percent)
+    axes.set_xlabel(f"{label}, with {confidence:.0%} interval; models on one band are tied", fontsize=9)
+    return figure
+
+
+def _draw_tie_groups(axes: "Axes", dots: Sequence[Dot]) -> None:
+    for group in dict.fromkeys(dot.tie_group for dot in dots):
+        rows = [row for row, dot in enumerate(dots) if dot.tie_group == group]
+        axes.axhspan(rows[0] - 0.42, rows[-1] + 0.42, color="#F0F0F0", zorder=0, linewidth=0)
+
+
+def _set_value_axis(axes: "Axes", dots: Sequence[Dot], chance: float | None, as_percent: bool) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    ends = [dot.low for dot in dots] + [dot.high for dot in dots] + ([] if chance is None else [chance])
+    low, high = min(ends), max(ends)
+    margin = 0.04 * (high - low) or 0.02
+    axes.set_xlim(low - margin, high + margin)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10]))
+    if as_percent:
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g} %"))
+
+
+def _shortened(name: str) -> str:
+    """The end of a long path tells more than its beginning."""
+    return name if len(name) <= LONGEST_NAME else "…" + name[1 - LONGEST_NAME :]

@@ -1,0 +1,163 @@
+"""Models on the Hub or in a folder: what they take, their processor, their weights."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from hf_metalr.engine.no_trace import isolated_rng, mixed_seed
+from hf_metalr.layer_groups import make_layer_groups
+from hf_metalr.ranking.samples import Modality
+
+_MODALITY = {"pixel_values": "image", "input_ids": "text"}
+_TOWER = {"image": "vision", "text": "text"}
+_CLASSIFIER = {"image": "ForImageClassification", "text": "ForSequenceClassification"}
+# Mixed into the seed, so that a twin never is the very initialisation of a model that was drawn from the same seed.
+_TWIN = 1
+# What a checkpoint may lack: features do not depend on it.
+_UNUSED = ("pooler", "mask_token", "position_ids")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model whose configuration and processor were found. source: Hub id or folder."""
+
+    name: str
+    source: str
+    modality: Modality
+    config: Any
+    processor: Any
+    trust_remote_code: bool
+
+    @classmethod
+    def find(
+        cls, name: str, source: str | os.PathLike[str], modality: Modality, trust_remote_code: bool
+    ) -> "Checkpoint":
+        """Read the configuration and the processor.
+
+        Raises:
+            ValueError: there is no such model, it takes other inputs, or it has no processor.
+        """
+        from transformers import AutoConfig
+
+        place = os.fspath(source)
+        try:
+            config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code)
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"`models`: {place!r} is neither a folder with a model nor a Hub model within reach "
+                f"({_first_line(error)})"
+            ) from error
+        found = _modality(config, modality)
+        if found != modality:
+            raise ValueError(
+                f"`models`: {place!r} ({config.model_type}) takes {found}s, but the data set holds {modality}s. Choose "
+                f"a model for {modality}s, or another `input_column`."
+            )
+        processor = _processor(place, modality, trust_remote_code)
+        return cls(name, place, modality, config, processor, trust_remote_code)
+
+    def load(self, dtype: torch.dtype) -> tuple[nn.Module, bool]:
+        """Return the model and whether it has a trained head for other classes.
+
+        Raises:
+            ValueError: the weights cannot be read, or lack a part of the backbone, which would be random.
+        """
+        with _quiet_loading():
+            try:
+                model, info = self._auto_class().from_pretrained(
+                    self.source, dtype=dtype, trust_remote_code=self.trust_remote_code, output_loading_info=True
+                )
+            except (OSError, ValueError, RuntimeError) as error:
+                raise ValueError(
+                    f"`models`: the weights of {self.source!r} cannot be read ({_first_line(error)})"
+                ) from error
+        missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+        head = {name for group in make_layer_groups(model) if group.is_head for name in group.parameter_names}
+        lost = [name for name in missing - head if not any(word in name for word in _UNUSED)]
+        if lost:
+            raise ValueError(
+                f"`models`: {self.source!r} lacks {len(lost)} tensors of its backbone, such as {min(lost)!r}; they "
+                "would be ranked with random values. Save the model anew with save_pretrained."
+            )
+        return self._tower(model), self._is_classifier() and not missing & head
+
+    def draw(self, dtype: torch.dtype, seed: int) -> nn.Module:
+        """Return a randomly initialised model of this configuration."""
+        with isolated_rng(mixed_seed(seed, _TWIN)), _quiet_loading():
+            model = self._auto_class().from_config(self.config, trust_remote_code=self.trust_remote_code)
+        return self._tower(model.to(dtype))
+
+    def _is_classifier(self) -> bool:
+        architecture = (self.config.architectures or [""])[0]
+        is_single_label = self.config.problem_type in (None, "single_label_classification")
+        return architecture.endswith(_CLASSIFIER[self.modality]) and self.config.num_labels > 1 and is_single_label
+
+    def _auto_class(self) -> Any:
+        import transformers
+
+        if self._is_classifier():
+            return getattr(transformers, f"AutoModel{_CLASSIFIER[self.modality]}")
+        return transformers.AutoModel
+
+    def _tower(self, model: nn.Module) -> nn.Module:
+        """Of a model of images and texts, such as CLIP, the part that takes this modality."""
+        takes = _MODALITY.get(getattr(model, "main_input_name", ""))
+        tower = getattr(model, f"{_TOWER[self.modality]}_model", None)
+        if isinstance(tower, nn.Module) and (takes != self.modality or not self._is_classifier()):
+            return tower
+        if takes != self.modality:
+            raise ValueError(f"`models`: {self.source!r} has no part that takes {self.modality}s alone.")
+        return model
+
+
+def _modality(config: Any, wanted: Modality) -> str:
+    """What a model of this configuration takes; code from the Hub is asked only when it is loaded."""
+    from transformers import MODEL_MAPPING
+
+    if getattr(config, f"{_TOWER[wanted]}_config", None) is not None:
+        return wanted
+    if type(config) not in MODEL_MAPPING:
+        return wanted
+    known: Any = MODEL_MAPPING[type(config)]
+    taken = (known[0] if isinstance(known, tuple) else known).main_input_name
+    return _MODALITY.get(taken, taken.removesuffix("s"))
+
+
+def _processor(place: str, modality: Modality, trust_remote_code: bool) -> Any:
+    from transformers import AutoImageProcessor, AutoTokenizer
+
+    kind, auto = ("image processor", AutoImageProcessor) if modality == "image" else ("tokenizer", AutoTokenizer)
+    try:
+        processor = auto.from_pretrained(place, trust_remote_code=trust_remote_code)
+        if modality == "text" and len(processor) <= len(processor.all_special_tokens):
+            # Without its files Transformers makes a tokenizer that knows special tokens alone.
+            raise ValueError("its vocabulary is empty")
+        return processor
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"`models`: {place!r} has no {kind} ({_first_line(error)}). Features of wrongly prepared {modality}s would "
+            f"mislead, so none is assumed: save that of the model it was trained from beside it, as in "
+            f"{auto.__name__}.from_pretrained(base_model).save_pretrained({place!r})."
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0]
+
+
+@contextmanager
+def _quiet_loading() -> Iterator[None]:
+    """Silence the report of newly initialised weights: what may be missing is checked here."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)

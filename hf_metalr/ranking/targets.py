@@ -1,0 +1,90 @@
+"""The targets of a data set as a tensor, or one clear reason why they cannot be scored."""
+
+from typing import Any, Literal
+
+import datasets
+import torch
+from torch import Tensor
+
+Task = Literal["classification", "multi-label", "regression"]
+
+
+def read_targets(dataset: datasets.Dataset, column: str) -> tuple[Tensor, Task]:
+    """Return class indices (N,), numbers (N,), or a matrix (N, C) of 0 and 1, and which of them they are.
+
+    Raises:
+        ValueError: texts, missing or negative labels, rows of different lengths or of other numbers, or one class.
+    """
+    feature = dataset.features[column]
+    if getattr(feature, "dtype", None) in ("string", "large_string"):
+        raise ValueError(
+            f"The labels in {column!r} must be numbers, found texts such as {dataset[0][column]!r}. Encode them: "
+            f"dataset = dataset.class_encode_column({column!r})."
+        )
+    values = dataset[column][:]
+    missing = next((row for row, value in enumerate(values) if value is None), None)
+    if missing is not None:
+        raise ValueError(
+            f"The labels in {column!r} must not be missing, found none in row {missing}. Drop such rows: "
+            f"dataset.filter(lambda row: row[{column!r}] is not None)."
+        )
+    try:
+        targets = torch.tensor(values)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise _unusable(column, feature, f"values of other kinds or lengths ({error})") from error
+    if targets.ndim == 2:
+        return _multi_label(targets, column, feature), "multi-label"
+    if targets.ndim != 1:
+        raise _unusable(column, feature, f"an array of {targets.ndim} dimensions")
+    if targets.is_floating_point():
+        return _numbers(targets, column), "regression"
+    return _classes(targets.long(), column), "classification"
+
+
+def require_samples_per_class(targets: Tensor, least: int) -> None:
+    """Raise a ValueError that lists the classes with fewer samples than `least`."""
+    labels, counts = torch.unique(targets, return_counts=True)
+    few = {int(label): int(count) for label, count in zip(labels, counts, strict=True) if count < least}
+    if few:
+        shown = ", ".join(f"{label}: {count}" for label, count in list(few.items())[:5])
+        raise ValueError(
+            f"Each class must have at least {least} samples, one for each of the `folds` of the probe and a neighbour "
+            f"for each; found {len(few)} with fewer ({shown}). Lower `folds`, raise `max_samples`, or drop these "
+            "classes."
+        )
+
+
+def _classes(targets: Tensor, column: str) -> Tensor:
+    if targets.min() < 0:
+        raise ValueError(
+            f"The labels in {column!r} must not be negative, found {int(targets.min())} in row "
+            f"{int(targets.argmin())}. -1 marks samples without a label: drop them, or take another split."
+        )
+    if len(torch.unique(targets)) < 2:
+        raise ValueError(
+            f"The labels in {column!r} must be of at least two classes, found only {int(targets[0])}. Is the data set "
+            "sorted, and this its first part?"
+        )
+    return targets
+
+
+def _numbers(targets: Tensor, column: str) -> Tensor:
+    if not torch.isfinite(targets).all():
+        raise ValueError(f"The targets in {column!r} must be finite; drop the rows with NaN or infinity.")
+    if targets.min() == targets.max():
+        raise ValueError(f"The targets in {column!r} must differ, found only {float(targets[0])}.")
+    return targets - targets.mean()  # LogME has no intercept
+
+
+def _multi_label(targets: Tensor, column: str, feature: Any) -> Tensor:
+    if not torch.isin(targets, torch.tensor([0, 1], dtype=targets.dtype)).all():
+        raise _unusable(column, feature, "rows of other numbers than 0 and 1")
+    columns = targets.float()
+    return columns[:, columns.any(dim=0)]
+
+
+def _unusable(column: str, feature: Any, found: str) -> ValueError:
+    return ValueError(
+        f"The labels in {column!r} must be one class index or number per sample, or as many 0 and 1 for each sample as "
+        f"there are labels; found {found} in {feature}."
+    )
