@@ -8,6 +8,7 @@ from typing import Any
 
 from hf_metalr.cli.data.columns import encode_labels, find_input_column, find_label_column, open_image_paths
 from hf_metalr.cli.data.near import near_misses
+from hf_metalr.cli.data.sampling import draw_indices
 from hf_metalr.cli.data.source import open_source
 from hf_metalr.cli.errors import UserError, process_index
 
@@ -23,8 +24,8 @@ class Data:
     label_column: str
 
 
-def add_data_options(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    """Add the options that name a data set."""
+def add_data_options(parser: argparse.ArgumentParser, *, required: bool, max_samples: int | None = None) -> None:
+    """Add the options that name a data set; `max_samples` is the command's default."""
     data = parser.add_argument_group("data")
     data.add_argument(
         "--data",
@@ -41,8 +42,9 @@ def add_data_options(parser: argparse.ArgumentParser, *, required: bool) -> None
     data.add_argument(
         "--max-samples",
         type=positive_int,
+        default=max_samples,
         metavar="N",
-        help="use at most N samples, drawn class by class (default: all)",
+        help=f"use at most N samples, of each class its share (default: {max_samples or 'all'})",
     )
     data.add_argument("--seed", type=int, default=0, metavar="N", help="seed of every random choice (default: 0)")
 
@@ -80,6 +82,9 @@ def load_data(options: argparse.Namespace) -> Data:
     dataset, names = encode_labels(dataset, label_column)
     if names is not None:
         note(f"labels of '{label_column}': " + ", ".join(f"{number} = {name}" for number, name in enumerate(names)))
+    if options.max_samples is not None:
+        rows = draw_indices(list(dataset[label_column]), options.max_samples, options.seed)
+        dataset = dataset if len(rows) == len(dataset) else dataset.select(rows)
     return Data(dataset, input_column, label_column)
 
 
