@@ -173,3 +173,11 @@ def test_images_without_class_folders_have_no_labels(tmp_path):
         Picture.new("L", (8, 8)).save(tmp_path / f"{number}.png")
     with pytest.raises(UserError, match=r"--label-column must name the column with the labels.*image \(Image\)"):
         load(tmp_path)
+
+
+def test_a_part_of_the_data_keeps_the_shares_of_the_classes(tmp_path):
+    path = tmp_path / "many.jsonl"
+    path.write_text("".join(json.dumps({"text": str(row), "label": row % 4 == 0}) + "\n" for row in range(100)))
+    data = load(path, "--max-samples", "20")
+    assert data.dataset["label"][:].count(1) == 5
+    assert data.dataset["text"][:] != load(path, "--max-samples", "20", "--seed", "1").dataset["text"][:]

@@ -40,7 +40,7 @@ def test_help_lists_the_commands_and_the_exit_codes(capsys):
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
     for name, command in find_commands().items():
-        assert f"    {name} " in text
+        assert f"\n    {name}" in text
         assert command.summary in " ".join(text.split())
     assert "130  interrupted" in text
 
