@@ -31,8 +31,8 @@ def save_fine_tuned(folder: Path, names: tuple[str, ...] = ("normal", "pneumonia
     return folder
 
 
-def save_text_model(folder: Path) -> Path:
-    """Save a tiny BERT that knows a handful of words."""
+def save_text_model(folder: Path, moved: float = 0.0) -> Path:
+    """Save a tiny BERT that knows a handful of words, its weights moved by normal noise of this size."""
     folder.mkdir(parents=True, exist_ok=True)
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "cat", "dog", "two", "dogs", "one"]
     (folder / "vocab.txt").write_text("\n".join(words))
@@ -45,6 +45,10 @@ def save_text_model(folder: Path) -> Path:
         max_position_embeddings=16,
     )
     torch.manual_seed(0)
-    BertForSequenceClassification(config).save_pretrained(folder)
+    model = BertForSequenceClassification(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(moved * torch.randn_like(parameter))
+    model.save_pretrained(folder)
     BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
     return folder
