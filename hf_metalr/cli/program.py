@@ -1,6 +1,7 @@
 """The entry point: from arguments to an exit code."""
 
 import argparse
+import os
 import sys
 import traceback
 import warnings
@@ -17,7 +18,8 @@ DONE, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
 EXIT_CODES = """\
 exit codes:
   0    done
-  1    the data, a model or an option is at fault: one line on standard error says what (--debug: with traceback)
+  1    the data, a model or an option is at fault: one line on standard error
+       says what (--debug: with its traceback)
   2    the command line or its --config cannot be understood
   130  interrupted
 """
@@ -46,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _only_results_on_stdout():
             text = commands[options.command].run(options)
         if process_index() == 0:
-            print(text, flush=True)
+            _print(text)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -81,7 +83,7 @@ def _build_parsers(commands: dict[str, Command]) -> tuple[argparse.ArgumentParse
     style: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
     parser = argparse.ArgumentParser(
         prog="hf-metalr",
-        description="Transfer learning with one learning rate per layer: choose a backbone, fine-tune it, look inside.",
+        description="Transfer learning, one learning rate per layer:\nchoose a backbone, fine-tune it, look inside.",
         epilog="`hf-metalr COMMAND --help` explains a command and gives examples.\n\n" + EXIT_CODES,
         **style,
     )
@@ -120,6 +122,13 @@ def _only_results_on_stdout() -> Iterator[None]:
 def _show_warning(message: Warning | str, *_: object) -> None:
     if process_index() == 0:
         print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # `| head` has seen enough; without this the interpreter complains again when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(command: str, error: Exception) -> None:

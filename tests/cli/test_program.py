@@ -2,6 +2,7 @@
 
 import argparse
 import configparser
+import os
 import subprocess
 import sys
 import warnings
@@ -46,12 +47,14 @@ def test_help_lists_the_commands_and_the_exit_codes(capsys):
 
 
 @pytest.mark.parametrize("name", find_commands())
-def test_the_help_of_each_command_teaches(capsys, name):
+def test_the_help_of_each_command_teaches(capsys, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "80")
     assert main([name, "--help"]) == main([name, "--seed", "1", "-h"]) == 0
     text = capsys.readouterr().out
     assert text.startswith(f"usage: hf-metalr {name}")
     assert f"  hf-metalr {name} " in text.split("examples:")[1]  # a command line to copy
     assert "exit codes:" in text
+    assert max(map(len, text.splitlines())) <= 80  # fits the smallest terminal
     options = [line for line in text.split("examples:")[0].splitlines() if line.startswith("  -")]
     assert len(options) > 5
 
@@ -129,6 +132,15 @@ def test_a_value_error_is_the_users_only_where_it_was_worded_for_users(run_probe
 def test_a_bug_keeps_its_traceback(run_probe, error):
     with pytest.raises(type(error)):
         run_probe(raising(error))
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(run_probe, monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert run_probe(lambda _: "the result") == 0
+        monkeypatch.undo()
 
 
 def test_an_interrupt_is_code_130(run_probe, capsys):

@@ -10,20 +10,24 @@ from hf_metalr.cli.errors import UserError
 from hf_metalr.cli.output import add_output_options, check_outputs, deliver
 
 DESCRIPTION = """\
-Rank pre-trained backbones for a data set by the features they already have: one forward pass per model, no training.
-Use it to choose which two or three models are worth a fine-tune.
+Rank pre-trained backbones for a data set by the features they already have:
+one forward pass per model, no training. Use it to choose which two or three
+models are worth a fine-tune.
 
-The table gives scores with intervals, puts models that cannot be told apart into one tie group, and names two picks:
-one by score, one by what is known beforehand. No such score is reliable on all data: fine-tune both picks.
+The table gives scores with intervals, puts models that cannot be told apart
+into one tie group, and names two picks: one by score, one by what is known
+beforehand. No such score is reliable on all data: fine-tune both picks.
 """
 EXAMPLES = """\
-  two models of the Hub on a folder of images, one sub-folder per class
-    hf-metalr rank google/vit-base-patch16-224 microsoft/resnet-50 --data ./scans
+  two models of the Hub on a folder of images that has one sub-folder per class
+    hf-metalr rank google/vit-base-patch16-224 microsoft/resnet-50 \\
+        --data ./scans
 
-  is a local checkpoint better than its own random initialisation? At most 500 samples, with a figure
-    hf-metalr rank ./my-checkpoint --random-twins --data scans.parquet --max-samples 500 --plot ranking.png
+  is a checkpoint better than its own random initialisation? With a figure
+    hf-metalr rank ./my-checkpoint --random-twins --data scans.parquet \\
+        --max-samples 500 --plot ranking.png
 
-  the same from a file of options (models: [...], data: ...), the result for another program
+  options from a file (models: [...], data: ...), the result for a program
     hf-metalr rank --config rank.yaml --json > ranking.json
 
   on several devices

@@ -8,24 +8,32 @@ from hf_metalr.cli.data.options import positive_int
 from hf_metalr.cli.output import add_output_options, check_outputs, deliver
 
 DESCRIPTION = """\
-Measure, after a fine-tune, how far the pre-trained parameters of each layer carried to the task:
+Measure, after a fine-tune, how far the pre-trained parameters of each layer
+carried to the task:
 
-    T = distance from a random initialisation / distance from the pre-trained values
+    T = distance from a random initialisation / distance from the pre-trained
 
-T well above 1 says that pre-training left the layer near where the task wants it. T is a diagnosis of one finished
-fine-tune and falls with steps x rate: compare layers, or models under one recipe. With --data come columns that need
-validation samples: gradient-to-weight ratio, similarity of features, and what resetting a layer does to the loss.
+T well above 1 says that pre-training left the layer near where the task wants
+it. T is a diagnosis of one finished fine-tune and falls with steps x rate:
+compare layers, or models under one recipe.
+
+With --data come columns that need validation samples: gradient-to-weight
+ratio before training, similarity of features before and after, and what
+resetting a layer does to the loss.
 """
 EXAMPLES = """\
   the profile of a checkpoint, and its figure
-    hf-metalr transferability ./my-checkpoint google/vit-base-patch16-224 --plot profile.png
+    hf-metalr transferability ./my-checkpoint google/vit-base-patch16-224 \\
+        --plot profile.png
 
-  with the columns that need data, from a folder of images with one sub-folder per class
-    hf-metalr transferability ./my-checkpoint ./backbone --data ./validation --max-samples 200
+  with the columns that need data, from a folder of images that has one
+  sub-folder per class
+    hf-metalr transferability ./my-checkpoint ./backbone --data ./validation
 
   the recipe that T depends on, printed beside it, and the result kept
-    hf-metalr transferability ./my-checkpoint ./backbone --samples 400 --steps 300 --learning-rate 1e-3 \\
-        --recipe "AdamW, constant" --save profile.json
+    hf-metalr transferability ./my-checkpoint ./backbone --samples 400 \\
+        --steps 300 --learning-rate 1e-3 --recipe "AdamW, constant" \\
+        --save profile.json
 """
 # With data, each layer costs two forward passes over all of them, and the prepared samples stay in memory
 # (0.6 MB each at 224 pixels).
