@@ -175,9 +175,13 @@ def test_images_without_class_folders_have_no_labels(tmp_path):
         load(tmp_path)
 
 
-def test_a_part_of_the_data_keeps_the_shares_of_the_classes(tmp_path):
+def test_a_part_of_the_data_keeps_the_shares_and_knows_its_rows(tmp_path):
     path = tmp_path / "many.jsonl"
     path.write_text("".join(json.dumps({"text": str(row), "label": row % 4 == 0}) + "\n" for row in range(100)))
-    data = load(path, "--max-samples", "20")
-    assert data.dataset["label"][:].count(1) == 5
-    assert data.dataset["text"][:] != load(path, "--max-samples", "20", "--seed", "1").dataset["text"][:]
+    data = load(path)
+    part = data.part(20, seed=0)
+    assert part.dataset["label"][:].count(1) == 5
+    assert [int(text) for text in part.dataset["text"]] == [part.row_of(sample) for sample in range(20)]
+    assert part.dataset["text"][:] != data.part(20, seed=1).dataset["text"][:]
+    assert data.part(None, seed=0) is data.part(100, seed=0) is data
+    assert data.row_of(7) == 7

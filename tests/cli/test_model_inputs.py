@@ -64,6 +64,9 @@ def test_a_damaged_image_is_named_by_its_row(tmp_path):
     (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes()[:40])
     with pytest.raises(UserError, match=r"--input-column 'image' cannot be decoded in row 1"):
         model_batches(data, [str(NETWORK)], 2, trust_remote_code=False)
+    drawn = Data(data.dataset.select([1]), "image", "label", rows=[1])
+    with pytest.raises(UserError, match=r"cannot be decoded in row 1:"):  # still the user's row, not the first drawn
+        model_batches(drawn, [str(NETWORK)], 2, trust_remote_code=False)
 
 
 def test_classes_are_matched_by_name_not_by_number():

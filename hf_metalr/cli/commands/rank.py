@@ -95,6 +95,7 @@ def run(options: argparse.Namespace) -> str:
         input_column=data.input_column,
         scores=options.scores,
         batch_size=options.batch_size,
+        max_samples=options.max_samples,
         k=options.k,
         folds=options.folds,
         bootstraps=options.bootstraps,

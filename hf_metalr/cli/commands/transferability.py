@@ -100,7 +100,8 @@ def run(options: argparse.Namespace) -> str:
     batches = None
     if options.data is not None:
         models = [options.fine_tuned, options.pretrained]
-        batches = model_batches(load_data(options), models, options.batch_size, options.trust_remote_code)
+        data = load_data(options).part(options.max_samples, options.seed)
+        batches = model_batches(data, models, options.batch_size, options.trust_remote_code)
     profile = transferability_profile(
         options.fine_tuned,
         options.pretrained,

@@ -98,6 +98,7 @@ def _read_rows(data: Data, batch_size: int) -> Iterator[tuple[int, list[Any]]]:
                 rows.append(column[row][data.input_column])
             except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises on damaged files
                 raise UserError(
-                    f"--input-column '{data.input_column}' cannot be decoded in row {row}: {error}. Remove it."
+                    f"--input-column '{data.input_column}' cannot be decoded in row {data.row_of(row)}: {error}. "
+                    "Remove it."
                 ) from error
         yield start, rows

@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,26 @@ DEFAULT_SPLIT = "train"
 
 @dataclass(frozen=True)
 class Data:
-    """One split of a data set, and which of its columns are meant."""
+    """One split of a data set, and which of its columns are meant.
+
+    rows: the row of each sample in the user's data, for messages, where a part was drawn; None for all in order.
+    """
 
     dataset: Any  # datasets.Dataset, whose import would make `--help` slow
     input_column: str
     label_column: str
+    rows: Sequence[int] | None = None
+
+    def row_of(self, sample: int) -> int:
+        """Return the row that a sample has in the user's data."""
+        return sample if self.rows is None else self.rows[sample]
+
+    def part(self, size: int | None, seed: int) -> "Data":
+        """Return at most so many samples, of each class its share, in their order; see `draw_indices`."""
+        if size is None or size >= len(self.dataset):
+            return self
+        rows = draw_indices(list(self.dataset[self.label_column]), size, seed)
+        return replace(self, dataset=self.dataset.select(rows), rows=rows)
 
 
 def add_data_options(parser: argparse.ArgumentParser, *, required: bool, max_samples: int | None = None) -> None:
@@ -65,7 +81,9 @@ def positive_int(text: str) -> int:
 
 
 def load_data(options: argparse.Namespace) -> Data:
-    """Open what the data options name. A choice that was made for the user is told on standard error.
+    """Open what the data options name, all rows of it. What was chosen for the user is told on standard error.
+
+    `--max-samples` is left to the command: `Data.part` draws, unless what it calls draws by itself.
 
     Raises:
         UserError: source, split, column or label is missing; the message says what exists.
@@ -82,9 +100,6 @@ def load_data(options: argparse.Namespace) -> Data:
     dataset, names = encode_labels(dataset, label_column)
     if names is not None:
         note(f"labels of '{label_column}': " + ", ".join(f"{number} = {name}" for number, name in enumerate(names)))
-    if options.max_samples is not None:
-        rows = draw_indices(list(dataset[label_column]), options.max_samples, options.seed)
-        dataset = dataset if len(rows) == len(dataset) else dataset.select(rows)
     return Data(dataset, input_column, label_column)
 
 
