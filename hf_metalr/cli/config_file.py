@@ -101,8 +101,6 @@ def _set_defaults(parser: argparse.ArgumentParser, entries: dict[str, tuple[argp
         set_by[option.dest] = key
         parser.set_defaults(**{option.dest: converted})
         option.required = False
-        if not option.option_strings:  # a positional argument may now be left out
-            option.nargs = "*" if option.nargs in ("+", "*") else "?"
 
 
 def _convert(option: argparse.Action, value: Any, place: str) -> Any:

@@ -135,6 +135,7 @@ def mistakes(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     part = Dataset.from_dict({"text": ["a"], "label": [0]})
     part.save_to_disk("saved")
+    Dataset.from_dict({"text": ["a", "b"], "label": [1.0, float("nan")]}).save_to_disk("no_numbers")
     DatasetDict({"dev": part, "test": part}).save_to_disk("splits")
 
 
@@ -151,6 +152,7 @@ MISTAKES = {
     "saved --split test": r"--split 'test': .* has no splits",
     "gaps.csv": r"1 of 2 rows without one \(the first is row 1\)",
     "gaps_in_numbers.csv": r"1 of 2 rows without one \(the first is row 0\)",
+    "no_numbers": r"1 of 2 rows without one \(the first is row 1\)",
     "paths.csv": r"1 of 1 do not exist, the first in row 0",
     "no_rows.jsonl": r"no_rows\.jsonl' is an empty file",
     "broken.parquet": r"broken\.parquet' cannot be opened: .*[Pp]arquet",
