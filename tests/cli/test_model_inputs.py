@@ -60,11 +60,13 @@ def test_a_text_model_is_refused_for_images(tmp_path):
 
 
 def test_a_damaged_image_is_named_by_its_row(tmp_path):
-    data = pictures(tmp_path, [0, 50, 100], [0, 1, 1])
-    (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes()[:40])
-    with pytest.raises(UserError, match=r"--input-column 'image' cannot be decoded in row 1"):
-        model_batches(data, [str(NETWORK)], 2, trust_remote_code=False)
-    drawn = Data(data.dataset.select([1]), "image", "label", rows=[1])
+    pictures(tmp_path, [9], [0])
+    whole = (tmp_path / "0.png").read_bytes()
+    contents = [{"bytes": whole}, {"bytes": whole[:45]}, {"bytes": whole}]
+    rows = Dataset.from_dict({"image": contents, "label": [0, 1, 1]}).cast_column("image", Image())
+    with pytest.raises(UserError, match=r"--input-column 'image' cannot be decoded in row 1:"):
+        model_batches(Data(rows, "image", "label"), [str(NETWORK)], 2, trust_remote_code=False)
+    drawn = Data(rows.select([1]), "image", "label", rows=[1])
     with pytest.raises(UserError, match=r"cannot be decoded in row 1:"):  # still the user's row, not the first drawn
         model_batches(drawn, [str(NETWORK)], 2, trust_remote_code=False)
 

@@ -1,5 +1,6 @@
 """Which column is the input, which one the label, and labels as class numbers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ def find_label_column(dataset: Any, wanted: str | None) -> str:
     from datasets import ClassLabel
 
     classes = [name for name, feature in dataset.features.items() if isinstance(feature, ClassLabel)]
-    return _the_one(dataset, classes, LABEL_NAMES, "--label-column", "labels")
+    named = [name for name in LABEL_NAMES if name in dataset.features]
+    return _the_one(dataset, classes or named[:1], named, "--label-column", "labels")
 
 
 def find_input_column(dataset: Any, wanted: str | None, label_column: str) -> str:
@@ -104,12 +106,11 @@ def _existing(dataset: Any, wanted: str, option: str) -> str:
     return wanted
 
 
-def _the_one(dataset: Any, candidates: list[str], usual: tuple[str, ...], option: str, what: str) -> str:
-    if len(candidates) == 1:
-        return candidates[0]
-    named = [name for name in usual if name in (candidates or dataset.features)]
-    if named:
-        return named[0]
+def _the_one(dataset: Any, candidates: list[str], usual: Sequence[str], option: str, what: str) -> str:
+    """Return the only candidate, or the first usual name among several."""
+    chosen = candidates if len(candidates) == 1 else [name for name in usual if name in candidates]
+    if chosen:
+        return chosen[0]
     columns = ", ".join(f"{name} ({_kind(feature)})" for name, feature in dataset.features.items())
     found = f"several columns could be: {', '.join(candidates)}" if candidates else "no column is marked as such"
     raise UserError(f"{option} must name the column with the {what}; {found}. The columns are: {columns}.")
