@@ -1,8 +1,9 @@
 """Whose fault an error is: the user's (one line, exit code 1) or ours (a traceback)."""
 
+import linecache
 import os
 
-# A ValueError that these raise was written for the user; one that torch or NumPy raises is a bug of the caller's.
+# A ValueError that these raise was worded for the user; one out of torch, NumPy or a built-in is a bug of the caller's.
 SPEAKS_TO_USERS = {"hf_metalr", "transformers", "datasets", "huggingface_hub"}
 
 
@@ -14,7 +15,7 @@ def is_users_fault(error: BaseException) -> bool:
     """Return whether an error concerns what the user gave rather than how this package works.
 
     That is a `UserError`; an `OSError` (no such file or model, no permission, no network, a full disk); a missing
-    third-party package; and a `ValueError` raised by a library that words its errors for users.
+    third-party package; and a `ValueError` that a library which words its errors for users has raised by statement.
 
     >>> is_users_fault(UserError("no such column")), is_users_fault(FileNotFoundError("x.csv"))
     (True, True)
@@ -25,7 +26,7 @@ def is_users_fault(error: BaseException) -> bool:
         return not (error.name or "").startswith("hf_metalr")
     if isinstance(error, UserError | OSError):
         return True
-    return isinstance(error, ValueError) and _raised_in(error) in SPEAKS_TO_USERS
+    return isinstance(error, ValueError) and _is_worded(error)
 
 
 def in_one_line(error: BaseException) -> str:
@@ -42,9 +43,13 @@ def process_index() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
-def _raised_in(error: BaseException) -> str:
-    """Name the top-level package of the function that raised an error."""
+def _is_worded(error: ValueError) -> bool:
+    """Return whether a `raise` of a library that speaks to users threw an error, rather than a call inside it."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return "" if trace is None else str(trace.tb_frame.f_globals.get("__name__", "")).split(".")[0]
+    if trace is None:
+        return False
+    line = linecache.getline(trace.tb_frame.f_code.co_filename, trace.tb_lineno).strip()
+    package = str(trace.tb_frame.f_globals.get("__name__", "")).split(".")[0]
+    return package in SPEAKS_TO_USERS and line.startswith("raise ")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from hf_metalr.cli import main
 from hf_metalr.cli.command import Command, find_commands
@@ -119,12 +120,15 @@ def test_debug_shows_the_traceback(run_probe, capsys):
     assert error.endswith("hf-metalr probe: error: no column\n")
 
 
-def test_a_value_error_is_the_users_only_where_it_was_worded_for_users(run_probe):
+def test_a_value_error_is_the_users_only_where_it_was_worded_for_users(run_probe, capsys):
+    from hf_metalr.layer_groups import make_layer_groups
     from hf_metalr.tables import console_table
 
-    # zip(strict=True) inside this package complains: its last frame is ours, whose errors are worded.
-    assert run_probe(lambda _: console_table(["a"], [["b", "c"]])) == 1
-    with pytest.raises(ValueError, match="from the test"):  # raised elsewhere: a bug
+    assert run_probe(lambda _: str(make_layer_groups(torch.nn.Linear(1, 1), "bogus"))) == 1
+    assert "bogus" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="zip"):  # a built-in complains inside this package: a bug
+        run_probe(lambda _: console_table(["a"], [["b", "c"]]))
+    with pytest.raises(ValueError, match="from the test"):  # raised by another package
         run_probe(raising(ValueError("from the test")))
 
 

@@ -87,6 +87,14 @@ def test_the_command_line_wins_over_the_file(texts, bert, tmp_path, capsys):
     assert (settings["k"], settings["seed"]) == (2, 1)
 
 
+def test_the_documented_config_file_is_understood(tmp_path, capsys):
+    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    config = tmp_path / "rank.yaml"
+    config.write_text(page.split("```yaml\n")[1].split("```")[0])
+    assert run("--config", config, "--data", "nowhere.csv") == 1  # not 2: every key is known
+    assert "--data 'nowhere.csv' does not exist" in capsys.readouterr().err
+
+
 def program(start: list[str], *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run the program as a user does, from another folder than the repository."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
