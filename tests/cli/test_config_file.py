@@ -93,3 +93,8 @@ def test_a_file_of_another_kind_or_none_is_a_usage_error(tmp_path, capsys, name)
         parse("a", "--data", "x", "--config", tmp_path / name)
     assert ended.value.code == 2
     assert name in capsys.readouterr().err
+
+
+def test_any_of_the_flags_that_share_a_setting_sets_it(write):
+    for form in ("json", "csv"):
+        assert parse("a", "--data", "x", "--config", write(f"{form}: true")).form == form
