@@ -102,24 +102,24 @@ def program(start: list[str], *arguments: object) -> subprocess.CompletedProcess
     return subprocess.run(command, cwd=ROOT / "tests", env=environment, capture_output=True, text=True, check=False)
 
 
-def test_the_program_ranks_the_shipped_network():
-    done = program(["-m", "hf_metalr"], NETWORK, "--random-twins", "--data", IMAGES, *QUICK, "--json")
+def test_the_console_script_ranks_the_shipped_network():
+    script = "import sys; from hf_metalr.cli import main; sys.exit(main())"  # what pip writes into bin/hf-metalr
+    done = program(["-c", script], NETWORK, "--random-twins", "--data", IMAGES, *QUICK, "--json")
     assert done.returncode == 0, done.stderr
     ranked = json.loads(done.stdout)  # nothing else stands there
     assert {model["is_random"] for model in ranked["models"]} == {False, True}
     assert ranked["samples"] == 20
 
 
-def test_two_processes_print_the_one_table_of_the_console_script(texts, bert):
-    script = "import sys; from hf_metalr.cli import main; sys.exit(main())"  # what pip writes into bin/hf-metalr
+def test_two_processes_of_the_module_print_the_table_of_one(texts, bert, capsys):
     arguments = (bert, "--data", texts, "--label-column", "kind", *QUICK, "--csv")
-    alone = program(["-c", script], *arguments)
-    assert alone.returncode == 0, alone.stderr
+    assert run(*arguments) == 0
+    alone = capsys.readouterr().out
+    assert alone.startswith("model,")
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "hf_metalr"]
     together = program(launcher, *arguments)
     assert together.returncode == 0, together.stderr[-2000:]
-    assert together.stdout == alone.stdout
-    assert alone.stdout.startswith("model,")
+    assert together.stdout == alone
 
 
 def pictures(folder: Path, count: int = 4) -> Path:
