@@ -24,6 +24,7 @@ def test_every_option_reaches_the_function(tmp_path, capsys):
     options = {
         "random_draws": 2,
         "layer_groups": "stage",
+        "confidence": 0.8,
         "seed": 3,
         "samples": 400,
         "steps": 300,

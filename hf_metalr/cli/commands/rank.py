@@ -45,7 +45,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--priors",
         nargs="+",
         type=_prior,
-        default=[],
         metavar="MODEL=ACCURACY",
         help="what is known of a model beforehand, such as its ImageNet accuracy from 0 to 1",
     )
@@ -83,8 +82,8 @@ def _add_score_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> str:
     """Rank the models and return the result in the form that was asked for."""
     check_outputs(options)
-    priors = dict(options.priors)
-    _require_known(priors, options.models)
+    priors = None if options.priors is None else dict(options.priors)
+    _require_known(priors or {}, options.models)
     from hf_metalr.ranking import rank_backbones
 
     data = load_data(options)
@@ -100,7 +99,7 @@ def run(options: argparse.Namespace) -> str:
         folds=options.folds,
         bootstraps=options.bootstraps,
         confidence=options.confidence,
-        priors=priors or None,
+        priors=priors,
         random_twins=options.random_twins,
         cache_dir=options.cache_dir,
         dtype=options.dtype,

@@ -61,6 +61,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch-size", type=positive_int, default=32, metavar="N", help="samples per forward pass (default: 32)"
     )
+    parser.add_argument(
+        "--confidence", type=float, default=0.95, metavar="SHARE", help="of the intervals (default: 0.95)"
+    )
     parser.add_argument("--trust-remote-code", action="store_true", help="allow code of a Hub model to run")
     add_data_options(parser, required=False, max_samples=DEFAULT_MAX_SAMPLES)
     add_output_options(parser, "the profile")
@@ -111,6 +114,7 @@ def run(options: argparse.Namespace) -> str:
         protocol=Protocol(options.tensors, options.average, options.include_head),
         data=batches,
         batch_size=options.batch_size,
+        confidence=options.confidence,
         samples=options.samples,
         steps=options.steps,
         learning_rate=options.learning_rate,
