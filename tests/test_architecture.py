@@ -114,7 +114,8 @@ def test_every_third_party_import_is_declared() -> None:
     config.read(ROOT / "setup.cfg")
     declared = config["options"]["install_requires"] + config["options.extras_require"]["plot"]
     names = {re.split(r"[<>=!~ ]", line)[0].replace("-", "_") for line in declared.split("\n") if line}
-    importable = {{"scikit_learn": "sklearn", "pillow": "PIL"}.get(name, name) for name in names}
+    modules = {"scikit_learn": "sklearn", "pillow": "PIL", "pyyaml": "yaml"}
+    importable = {modules.get(name, name) for name in names}
     imported = {name.split(".")[0] for path in MODULES for name in imports_of(path)}
     assert imported - set(sys.stdlib_module_names) - {"hf_metalr"} <= importable
 

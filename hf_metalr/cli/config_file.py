@@ -1,0 +1,130 @@
+"""`--config file.yaml`: options from a file, checked as those of the command line are."""
+
+import argparse
+import difflib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+SUFFIXES = (".yaml", ".yml", ".json")
+NOT_IN_A_FILE = {"help", "config"}
+
+
+def apply_config(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Make the values of the file behind `--config`, if there is one, the parser's defaults.
+
+    The keys are the long names of the options with underscores, and the names of positional arguments. Values are
+    checked by the type and the choices of their option. Ends as a usage error when the file cannot be read, is no
+    mapping, has an unknown key, a value that its option refuses or two keys that exclude each other.
+    """
+    finder = argparse.ArgumentParser(prog=parser.prog, usage=argparse.SUPPRESS, add_help=False, allow_abbrev=False)
+    finder.add_argument("--config")
+    path = finder.parse_known_args(arguments)[0].config
+    if path is None:
+        return
+    options = {key: action for action in parser._actions if (key := key_of(action)) not in NOT_IN_A_FILE}
+    try:
+        values = read_config(Path(path))
+        _require_known_keys(values, options, path)
+        _set_defaults(parser, {key: (options[key], value) for key, value in values.items()}, path)
+    except (ValueError, OSError) as error:
+        parser.error(" ".join(str(error).split()))
+
+
+def key_of(option: argparse.Action) -> str:
+    """Return the name of an option in a config file.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> key_of(parser.add_argument("-n", "--max-samples"))
+    'max_samples'
+    """
+    long = [name for name in option.option_strings if name.startswith("--")]
+    return long[0].removeprefix("--").replace("-", "_") if long else option.dest
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the mapping that a YAML or JSON file holds.
+
+    Raises:
+        ValueError: another suffix, a file that does not parse, or one that holds something else than a mapping.
+        OSError: the file cannot be read.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"--config must be a {', '.join(SUFFIXES)} file, found '{path}'.")
+    text = path.read_text(encoding="utf-8")
+    try:
+        values = json.loads(text) if suffix == ".json" else _parse_yaml(text)
+    except ValueError as error:
+        raise ValueError(f"--config '{path}' does not parse: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(
+            f"--config must hold a mapping of options (max_samples: 500), found {type(values).__name__} in '{path}'."
+        )
+    return {str(key): value for key, value in values.items()}
+
+
+def _parse_yaml(text: str) -> Any:
+    import yaml
+
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+    return {} if values is None else values
+
+
+def _require_known_keys(values: dict[str, Any], options: dict[str, argparse.Action], path: str) -> None:
+    unknown = [key for key in values if key not in options]
+    if not unknown:
+        return
+    hints = []
+    for key in unknown:
+        near = difflib.get_close_matches(key.replace("-", "_"), options, n=3)
+        hints.append(f"'{key}'" + (f" (did you mean {' or '.join(near)}?)" if near else ""))
+    raise ValueError(
+        f"--config '{path}' has {'an unknown key' if len(unknown) == 1 else 'unknown keys'}: {', '.join(hints)}. "
+        f"Known are: {', '.join(sorted(options))}."
+    )
+
+
+def _set_defaults(parser: argparse.ArgumentParser, entries: dict[str, tuple[argparse.Action, Any]], path: str) -> None:
+    set_by: dict[str, str] = {}
+    for key, (option, value) in entries.items():
+        place = f"--config '{path}', key '{key}'"
+        converted = _convert(option, value, place)
+        if option.nargs == 0 and converted is None:  # a flag that is false
+            continue
+        if option.dest in set_by:
+            raise ValueError(f"{place} excludes key '{set_by[option.dest]}'. Keep one of them.")
+        set_by[option.dest] = key
+        parser.set_defaults(**{option.dest: converted})
+        option.required = False
+
+
+def _convert(option: argparse.Action, value: Any, place: str) -> Any:
+    """Return a value of the file as its option would hold it; None for a flag that is false."""
+    if option.nargs == 0:
+        if not isinstance(value, bool):
+            raise ValueError(f"{place} must be true or false, found {value!r}.")
+        return option.const if value else None
+    if option.nargs in ("+", "*"):
+        entries = value if isinstance(value, list) else [value]
+        if not entries:
+            raise ValueError(f"{place} must hold at least one value, found an empty list.")
+        return [_convert_one(option, entry, place) for entry in entries]
+    return _convert_one(option, value, place)
+
+
+def _convert_one(option: argparse.Action, value: Any, place: str) -> Any:
+    if value is None or isinstance(value, list | dict | bool):
+        raise ValueError(f"{place} must be one number or text, found {value!r}.")
+    convert = option.type if callable(option.type) else str
+    try:
+        converted = convert(str(value))
+    except (ValueError, argparse.ArgumentTypeError) as error:
+        raise ValueError(f"{place} does not accept {value!r}: {error}") from error
+    if option.choices is not None and converted not in option.choices:
+        raise ValueError(f"{place} must be one of {', '.join(map(str, option.choices))}, found {value!r}.")
+    return converted

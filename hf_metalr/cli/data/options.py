@@ -1,0 +1,127 @@
+"""`--data` and its companions: declared once, read once, for every command that needs data."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hf_metalr.cli.data.columns import encode_labels, find_input_column, find_label_column, open_image_paths
+from hf_metalr.cli.data.near import near_misses
+from hf_metalr.cli.data.sampling import draw_indices
+from hf_metalr.cli.data.source import open_source
+from hf_metalr.cli.errors import UserError, process_index
+
+DEFAULT_SPLIT = "train"
+
+
+@dataclass(frozen=True)
+class Data:
+    """One split of a data set, and which of its columns are meant.
+
+    rows: the row of each sample in the user's data, for messages, where a part was drawn; None for all in order.
+    """
+
+    dataset: Any  # datasets.Dataset, whose import would make `--help` slow
+    input_column: str
+    label_column: str
+    rows: Sequence[int] | None = None
+
+    def row_of(self, sample: int) -> int:
+        """Return the row that a sample has in the user's data."""
+        return sample if self.rows is None else self.rows[sample]
+
+    def part(self, size: int | None, seed: int) -> "Data":
+        """Return at most so many samples, of each class its share, in their order; see `draw_indices`."""
+        if size is None or size >= len(self.dataset):
+            return self
+        rows = draw_indices(list(self.dataset[self.label_column]), size, seed)
+        return replace(self, dataset=self.dataset.select(rows), rows=rows)
+
+
+def add_data_options(parser: argparse.ArgumentParser, *, required: bool, max_samples: int | None = None) -> None:
+    """Add the options that name a data set; `max_samples` is the command's default."""
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--data",
+        nargs="+",
+        required=required,
+        metavar="SOURCE",
+        help="a folder of images (one sub-folder per class), CSV, JSON or parquet file(s), a folder written by "
+        "save_to_disk, or a data set of the Hub (user/name)",
+    )
+    data.add_argument("--subset", metavar="NAME", help="configuration of a data set of the Hub, such as sst2 of glue")
+    data.add_argument("--split", metavar="NAME", help=f"split to use (default: the only one, or '{DEFAULT_SPLIT}')")
+    data.add_argument("--input-column", metavar="NAME", help="column with the images or texts (default: found by type)")
+    data.add_argument("--label-column", metavar="NAME", help="column with the labels (default: the class column)")
+    data.add_argument(
+        "--max-samples",
+        type=positive_int,
+        default=max_samples,
+        metavar="N",
+        help=f"use at most N samples, of each class its share (default: {max_samples or 'all'})",
+    )
+    data.add_argument("--seed", type=int, default=0, metavar="N", help="seed of every random choice (default: 0)")
+
+
+def positive_int(text: str) -> int:
+    """Read a number of at least 1, for argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no whole number or below 1.
+    """
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, found '{text}'")
+    return number
+
+
+def load_data(options: argparse.Namespace) -> Data:
+    """Open what the data options name, all rows of it. What was chosen for the user is told on standard error.
+
+    `--max-samples` is left to the command: `Data.part` draws, unless what it calls draws by itself.
+
+    Raises:
+        UserError: source, split, column or label is missing; the message says what exists.
+    """
+    opened = open_source(options.data, options.subset)
+    dataset = _choose_split(opened, options.split, options.data[0])
+    if not len(dataset):
+        raise UserError(f"--data '{options.data[0]}' has no rows.")
+    label_column = find_label_column(dataset, options.label_column)
+    input_column = find_input_column(dataset, options.input_column, label_column)
+    source = Path(options.data[0]).expanduser()
+    if source.exists():
+        dataset = open_image_paths(dataset, input_column, source if source.is_dir() else source.parent)
+    dataset, names = encode_labels(dataset, label_column)
+    if names is not None:
+        note(f"labels of '{label_column}': " + ", ".join(f"{number} = {name}" for number, name in enumerate(names)))
+    return Data(dataset, input_column, label_column)
+
+
+def note(text: str) -> None:
+    """Tell the user something beside the result, once for all processes."""
+    if process_index() == 0:
+        print(text, file=sys.stderr)
+
+
+def _choose_split(opened: Any, wanted: str | None, source: str) -> Any:
+    """Return the wanted split, the only one, or the training split."""
+    if not isinstance(opened, dict):
+        if wanted is not None:
+            raise UserError(f"--split '{wanted}': the data set saved in '{source}' has no splits. Leave it out.")
+        return opened
+    splits = list(opened)
+    if wanted is None:
+        if len(splits) > 1 and DEFAULT_SPLIT not in splits:
+            raise UserError(f"--split must name one split of '{source}'. The splits {near_misses('', splits)}.")
+        wanted = splits[0] if len(splits) == 1 else DEFAULT_SPLIT
+        if len(splits) > 1:
+            note(f"split '{wanted}' of {', '.join(splits)} (choose another with --split)")
+    if wanted not in splits:
+        raise UserError(f"--split '{wanted}' does not exist in '{source}'. The splits {near_misses(wanted, splits)}.")
+    return opened[wanted]

@@ -1,0 +1,137 @@
+"""The entry point: from arguments to an exit code."""
+
+import argparse
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from importlib.metadata import version
+from typing import Any
+
+from hf_metalr.cli.command import Command, find_commands
+from hf_metalr.cli.config_file import apply_config
+from hf_metalr.cli.errors import in_one_line, is_users_fault, process_index
+
+DONE, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
+EXIT_CODES = """\
+exit codes:
+  0    done
+  1    the data, a model or an option is at fault: one line on standard error
+       says what (--debug: with its traceback)
+  2    the command line or its --config cannot be understood
+  130  interrupted
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command of `hf-metalr` and return its exit code.
+
+    Results go to standard output, everything else to standard error. Under `accelerate launch` every process works
+    and only the main one prints.
+
+    Args:
+        argv: the arguments after the program's name; those of this process by default.
+
+    Returns:
+        0 when done, 1 when the user's data, model or option is at fault, 2 when the command line or its config file
+        cannot be understood, 130 when interrupted. Any other error is a bug: it is raised.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    commands = find_commands()
+    try:
+        options = _parse(arguments, commands)
+    except SystemExit as ended:  # argparse has printed its help or its complaint
+        return ended.code if isinstance(ended.code, int) else USAGE
+    try:
+        with _only_results_on_stdout():
+            text = commands[options.command].run(options)
+        if process_index() == 0:
+            _print(text)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if not is_users_fault(error):
+            raise
+        if options.debug:
+            traceback.print_exc()
+        _complain(options.command, error)
+        return FAULT
+    return DONE
+
+
+def _parse(arguments: list[str], commands: dict[str, Command]) -> argparse.Namespace:
+    """Read the arguments; help, version and usage errors end in `SystemExit`."""
+    parser, parsers = _build_parsers(commands)
+    if not arguments or arguments[0] not in parsers:
+        parser.parse_args(arguments)  # help, version, or an unknown command
+        parser.error(f"a command is missing, one of: {', '.join(commands)}")
+    name, rest = arguments[0], arguments[1:]
+    chosen = parsers[name]
+    if {"-h", "--help"} & set(rest):
+        chosen.print_help()
+        chosen.exit()
+    apply_config(chosen, rest)
+    # Intermixed: an optional list of models may stand before, between or after the options.
+    return chosen.parse_intermixed_args(rest, argparse.Namespace(command=name))
+
+
+def _build_parsers(commands: dict[str, Command]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """Return the parser of the program and those of its commands."""
+    style: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
+    parser = argparse.ArgumentParser(
+        prog="hf-metalr",
+        description="Transfer learning, one learning rate per layer:\nchoose a backbone, fine-tune it, look inside.",
+        epilog="`hf-metalr COMMAND --help` explains a command and gives examples.\n\n" + EXIT_CODES,
+        **style,
+    )
+    parser.add_argument("--version", action="version", version=f"hf-metalr {version('hf-metalr')}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", title="commands")
+    parsers = {}
+    for name, command in commands.items():
+        epilog = f"examples:\n{command.examples.rstrip()}\n\n{EXIT_CODES}"
+        parsers[name] = subparsers.add_parser(
+            name, help=command.summary, description=command.description, epilog=epilog, **style
+        )
+        command.add_options(parsers[name])
+        _add_common_options(parsers[name])
+    return parser, parsers
+
+
+def _add_common_options(parser: argparse.ArgumentParser) -> None:
+    common = parser.add_argument_group("common options")
+    common.add_argument(
+        "--config",
+        metavar="FILE",
+        help="YAML or JSON file of options: long names with underscores (max_samples: 500). "
+        "What stands on the command line wins",
+    )
+    common.add_argument("--debug", action="store_true", help="show the traceback of every error")
+
+
+@contextmanager
+def _only_results_on_stdout() -> Iterator[None]:
+    """Send what libraries print to standard error, and show each warning as one line."""
+    with redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.showwarning = _show_warning  # type: ignore[assignment]  # it needs the message only
+        yield
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    if process_index() == 0:
+        print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # `| head` has seen enough; without this the interpreter complains again when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _complain(command: str, error: Exception) -> None:
+    # Every process speaks: an error of one alone (a corrupt image in its share) would otherwise be lost.
+    who = f"hf-metalr {command}" + (f" (process {process_index()})" if process_index() else "")
+    print(f"{who}: error: {in_one_line(error)}", file=sys.stderr)

@@ -1,0 +1,100 @@
+"""Options from a file: the same checks as on the command line, which wins."""
+
+import argparse
+import json
+import re
+
+import pytest
+
+from hf_metalr.cli.config_file import apply_config
+
+
+def parse(*arguments: object) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="probe", allow_abbrev=False)
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--config")
+    parser.add_argument("--data", nargs="+", required=True)
+    parser.add_argument("--max-samples", type=int)
+    parser.add_argument("--score", choices=["knn", "probe"], default="knn")
+    parser.add_argument("--debug", action="store_true")
+    forms = parser.add_mutually_exclusive_group()
+    forms.add_argument("--json", dest="form", action="store_const", const="json")
+    forms.add_argument("--csv", dest="form", action="store_const", const="csv")
+    texts = [str(argument) for argument in arguments]
+    apply_config(parser, texts)
+    return parser.parse_intermixed_args(texts)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_file(text: str, name: str = "options.yaml") -> str:
+        (tmp_path / name).write_text(text)
+        return str(tmp_path / name)
+
+    return write_file
+
+
+FULL = {"models": ["a", "b"], "data": "x.csv", "max_samples": 5, "score": "probe", "debug": True, "json": True}
+
+
+def test_yaml_and_json_set_every_kind_of_option(write):
+    yaml = "models: [a, b]\ndata: x.csv\nmax_samples: 5\nscore: probe\ndebug: true\njson: true\n"
+    for path in (write(yaml), write(json.dumps(FULL), "options.json")):
+        options = parse("--config", path)
+        assert options.models == ["a", "b"]
+        assert options.data == ["x.csv"]  # one value where several are allowed
+        assert (options.max_samples, options.score, options.debug, options.form) == (5, "probe", True, "json")
+
+
+def test_the_command_line_wins(write):
+    path = write(json.dumps(FULL), "options.json")
+    options = parse("c", "--max-samples", "7", f"--config={path}", "--csv", "--data", "y.csv", "z.csv")
+    assert (options.models, options.data) == (["c"], ["y.csv", "z.csv"])
+    assert (options.max_samples, options.form, options.score) == (7, "csv", "probe")
+
+
+def test_an_empty_file_and_a_false_flag_change_nothing(write):
+    line = ("a", "--data", "x")
+    bare = vars(parse(*line)) | {"config": None}
+    for text in ("", "debug: false\njson: false\n"):
+        assert vars(parse(*line, "--config", write(text))) | {"config": None} == bare
+
+
+REFUSED = {
+    "max_sample: 5": r"unknown key: 'max_sample' \(did you mean max_samples",
+    "max-samples: 5": r"'max-samples' \(did you mean max_samples",
+    "zzz: 1\nmodel: [a]": r"unknown keys: 'zzz', 'model' \(did you mean models\?\)\. Known are: csv, data, debug, json",
+    "config: other.yaml": r"unknown key: 'config'",
+    "max_samples: many": r"key 'max_samples' does not accept 'many'",
+    "max_samples: [1, 2]": r"key 'max_samples' must be one number or text, found \[1, 2\]",
+    "score: logme": r"key 'score' must be one of knn, probe, found 'logme'",
+    "debug: 1": r"key 'debug' must be true or false, found 1",
+    "models: []": r"key 'models' must hold at least one value",
+    "data: null": r"key 'data' must be one number or text, found None",
+    "json: true\ncsv: true": r"key 'csv' excludes key 'json'",
+    "- a\n- b": r"must hold a mapping of options.*found list",
+    "a: [": r"does not parse",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED, ids=repr)
+def test_what_an_option_would_refuse_is_a_usage_error(write, capsys, text):
+    with pytest.raises(SystemExit) as ended:
+        parse("a", "--data", "x", "--config", write(text))
+    assert ended.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]  # one line, after the usage
+    assert error.startswith("probe: error: --config")
+    assert re.search(REFUSED[text], error), error
+
+
+@pytest.mark.parametrize("name", ["options.toml", "nowhere.yaml"])
+def test_a_file_of_another_kind_or_none_is_a_usage_error(tmp_path, capsys, name):
+    with pytest.raises(SystemExit) as ended:
+        parse("a", "--data", "x", "--config", tmp_path / name)
+    assert ended.value.code == 2
+    assert name in capsys.readouterr().err
+
+
+def test_any_of_the_flags_that_share_a_setting_sets_it(write):
+    for form in ("json", "csv"):
+        assert parse("a", "--data", "x", "--config", write(f"{form}: true")).form == form

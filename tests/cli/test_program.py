@@ -1,0 +1,175 @@
+"""Help, exit codes, and which stream says what."""
+
+import argparse
+import configparser
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from hf_metalr.cli import main
+from hf_metalr.cli.command import Command, find_commands
+from hf_metalr.cli.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def run_probe(monkeypatch):
+    """Run `hf-metalr probe`, a command that does what it is given."""
+
+    def run(work: Callable[[argparse.Namespace], str], *arguments: str) -> int:
+        probe = Command("a probe", "Probes.", "  none", lambda parser: None, work)
+        monkeypatch.setattr("hf_metalr.cli.program.find_commands", lambda: {"probe": probe})
+        return main(["probe", *arguments])
+
+    return run
+
+
+def raising(error: BaseException) -> Callable[[argparse.Namespace], str]:
+    def work(_: argparse.Namespace) -> str:
+        raise error
+
+    return work
+
+
+def test_help_lists_the_commands_and_the_exit_codes(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    for name, command in find_commands().items():
+        assert f"\n    {name}" in text
+        assert command.summary in " ".join(text.split())
+    assert "130  interrupted" in text
+
+
+@pytest.mark.parametrize("name", find_commands())
+def test_the_help_of_each_command_teaches(capsys, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([name, "--help"]) == main([name, "--seed", "1", "-h"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"usage: hf-metalr {name}")
+    assert f"  hf-metalr {name} " in text.split("examples:")[1]  # a command line to copy
+    assert "exit codes:" in text
+    assert max(map(len, text.splitlines())) <= 80  # fits the smallest terminal
+    options = [line for line in text.split("examples:")[0].splitlines() if line.startswith("  -")]
+    assert len(options) > 5
+
+
+def test_version_is_the_packages(capsys):
+    from hf_metalr import __version__
+
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"hf-metalr {__version__}\n"
+
+
+def test_help_loads_no_framework():
+    heavy = {"torch", "transformers", "datasets", "matplotlib", "numpy", "yaml"}
+    for arguments in (["--help"], *([name, "--help"] for name in find_commands())):
+        probe = (
+            f"import sys\nfrom hf_metalr.cli import main\nmain({arguments})\nsys.exit(bool({heavy} & set(sys.modules)))"
+        )
+        done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
+        assert done.returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["rnak"], ["--bogus"], ["rank"], ["rank", "m", "--dat", "x"]], ids=str)
+def test_what_cannot_be_understood_is_a_usage_error(capsys, arguments):
+    assert main(arguments) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "error:" in output.err
+
+
+def test_only_the_result_reaches_standard_output(run_probe, capsys):
+    def work(_: argparse.Namespace) -> str:
+        sys.stdout.write("a library speaks\n")
+        return "the result"
+
+    assert run_probe(work) == 0
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("the result\n", "a library speaks\n")
+
+
+def test_a_warning_is_one_line(run_probe, capsys):
+    def work(_: argparse.Namespace) -> str:
+        warnings.simplefilter("always")
+        warnings.warn("few samples:\n  3 per class", UserWarning, stacklevel=1)
+        return ""
+
+    run_probe(work)
+    assert capsys.readouterr().err == "warning: few samples: 3 per class\n"
+
+
+@pytest.mark.parametrize("error", [UserError("no\n  column"), FileNotFoundError("no column")], ids=repr)
+def test_the_users_fault_is_one_line_and_code_1(run_probe, capsys, error):
+    assert run_probe(raising(error)) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err == "hf-metalr probe: error: no column\n"
+
+
+def test_debug_shows_the_traceback(run_probe, capsys):
+    assert run_probe(raising(UserError("no column")), "--debug") == 1
+    error = capsys.readouterr().err
+    assert "Traceback" in error
+    assert error.endswith("hf-metalr probe: error: no column\n")
+
+
+def test_a_value_error_is_the_users_only_where_it_was_worded_for_users(run_probe, capsys):
+    from hf_metalr.layer_groups import make_layer_groups
+    from hf_metalr.tables import console_table
+
+    assert run_probe(lambda _: str(make_layer_groups(torch.nn.Linear(1, 1), "bogus"))) == 1
+    assert "bogus" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="zip"):  # a built-in complains inside this package: a bug
+        run_probe(lambda _: console_table(["a"], [["b", "c"]]))
+    with pytest.raises(ValueError, match="from the test"):  # raised by another package
+        run_probe(raising(ValueError("from the test")))
+
+
+@pytest.mark.parametrize("error", [TypeError("x"), ModuleNotFoundError("x", name="hf_metalr.gone")], ids=repr)
+def test_a_bug_keeps_its_traceback(run_probe, error):
+    with pytest.raises(type(error)):
+        run_probe(raising(error))
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(run_probe, monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert run_probe(lambda _: "the result") == 0
+        monkeypatch.undo()
+
+
+def test_an_interrupt_is_code_130(run_probe, capsys):
+    assert run_probe(raising(KeyboardInterrupt())) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_only_the_main_process_prints_but_every_one_may_complain(run_probe, capsys, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    assert run_probe(lambda _: "the result") == 0
+    assert capsys.readouterr().out == ""
+    assert run_probe(raising(UserError("corrupt image"))) == 1
+    assert capsys.readouterr().err == "hf-metalr probe (process 1): error: corrupt image\n"
+
+
+def test_the_console_script_and_the_module_are_the_same_program():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    name, target = config["options.entry_points"]["console_scripts"].strip().split(" = ")
+    assert name == "hf-metalr"
+    module, function = target.split(":")
+    script = f"import sys; from {module} import {function}; sys.exit({function}())"  # what pip writes into bin/
+    texts = [
+        subprocess.run([sys.executable, *start, "rank"], cwd=ROOT, capture_output=True, text=True, check=False)
+        for start in (["-c", script], ["-m", "hf_metalr"])
+    ]
+    assert texts[0].returncode == texts[1].returncode == 2
+    assert texts[0].stderr == texts[1].stderr
