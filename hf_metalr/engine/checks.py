@@ -1,7 +1,7 @@
 """What the engine refuses, in words."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import nn
 from torch.optim import ASGD, LBFGS, Optimizer, Rprop
@@ -107,6 +107,16 @@ def require_agreeing_scheduler(optimizer: Optimizer, scheduler: object | None) -
             raise ValueError(
                 f"The optimizer's saved state has another effective rate for layer group {name!r} "
                 f"({float(group['lr'])}) than the scheduler gave: {_DAMAGED}"
+            )
+
+
+def require_recorded_rates(recorded: Mapping[str, float], found: Mapping[str, float]) -> None:
+    """Raise a ValueError unless the optimizer's rates are those that were recorded when its state was saved."""
+    for name, lr in found.items():
+        if not math.isclose(recorded.get(name, math.nan), lr, rel_tol=1e-6):
+            raise ValueError(
+                f"The optimizer's saved state has the rate {lr} for layer group {name!r}, and {recorded.get(name)} was "
+                "recorded beside it: the files are of different checkpoints, or were edited. Resume from another one."
             )
 
 

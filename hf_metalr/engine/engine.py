@@ -27,6 +27,7 @@ from hf_metalr.engine.checks import (
     require_agreeing_scheduler,
     require_obedient_scheduler,
     require_own_groups,
+    require_recorded_rates,
     require_sound_rates,
     require_supported,
     require_unattached,
@@ -148,6 +149,7 @@ class MetaLR:
         return {
             "config": self._identity(),
             "layer_groups": list(self.learning_rates),
+            "learning_rates": self.learning_rates,  # to check against: they are restored from the optimizer's state
             "step": self.step,
             "skipped": self.skipped,
             "rule": self._rule.state_dict(),
@@ -165,6 +167,7 @@ class MetaLR:
         require_own_groups(self.optimizer, self.model, self.layer_groups)
         require_sound_rates(self.optimizer, self.config, self.scheduler)
         require_agreeing_scheduler(self.optimizer, self.scheduler)
+        require_recorded_rates(state["learning_rates"], self.learning_rates)
         self.step, self.skipped = state["step"], state["skipped"]
         self._rule.load_state_dict(state["rule"])
         self._displacements.load_state_dict(state["displacements"], self.model)

@@ -23,13 +23,18 @@ class History:
     Args:
         path: the file; made with its folder when the first row arrives.
         resume_step: rows after this optimizer step, and a last row that was cut short, are dropped. 0 starts afresh.
+        source: the file to take the kept rows from, where a run goes on in another folder; by default ``path``.
     """
 
-    def __init__(self, path: str | os.PathLike[str], resume_step: int = 0) -> None:
-        self.path = Path(path)
+    def __init__(
+        self, path: str | os.PathLike[str], resume_step: int = 0, source: str | os.PathLike[str] | None = None
+    ) -> None:
+        self.path = Path(path).resolve()  # what a link points to, so that replacing the file leaves the link
         self._file: TextIO | None = None
-        if self.path.exists():
-            _rewrite(self.path, [row for row in read_history(self.path) if row["step"] <= resume_step])
+        source = self.path if source is None else Path(source)
+        kept = read_history(source) if resume_step > 0 and source.is_file() else []
+        if kept or self.path.exists():
+            _rewrite(self.path, [row for row in kept if row["step"] <= resume_step])
 
     def append(self, meta_step: MetaStep) -> None:
         """Write one row."""
@@ -65,23 +70,27 @@ def read_history(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Return the rows of a history file, oldest first; a last line that a crash cut short is left out.
 
     Raises:
-        ValueError: a line before the last is not JSON.
+        ValueError: a line before the last is not the JSON object of a meta step.
     """
-    lines = Path(path).read_text(encoding="utf-8").split("\n")
-    complete = lines[:-1]  # what follows the last line break was never finished
-    rows = []
-    for number, line in enumerate(complete, start=1):
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                f"Line {number} of {path} is not a JSON row ({error}): the file was edited or damaged."
-            ) from error
-    return rows
+    complete = Path(path).read_bytes().split(b"\n")[:-1]  # what follows the last line break was never finished
+    return [_row(line, f"Line {number} of {path}") for number, line in enumerate(complete, start=1)]
+
+
+def _row(line: bytes, place: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+        if not isinstance(row, dict) or type(row.get("step")) is not int:
+            raise ValueError("no object with an integer 'step'")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{place} is not the row of a meta step ({error}): the file was edited or damaged. Mend or remove it."
+        ) from error
+    return row
 
 
 def _rewrite(path: Path, rows: list[dict[str, Any]]) -> None:
     # Replaced in one move, so that a crash leaves either the old file or the new one.
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     os.replace(temporary, path)

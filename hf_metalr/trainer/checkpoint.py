@@ -20,9 +20,9 @@ STATE_NAME = "metalr_state.json"
 PREVIOUS_PARAMETERS_NAME = "metalr_previous_parameters.safetensors"
 
 
-def save_engine_state(engine: MetaLR, checkpoint: str | os.PathLike[str]) -> None:
-    """Write the engine's state into a checkpoint folder."""
-    state = engine.state_dict()
+def save_engine_state(engine: MetaLR, checkpoint: str | os.PathLike[str], world_size: int) -> None:
+    """Write the engine's state, and how many processes there were, into a checkpoint folder."""
+    state = engine.state_dict() | {"world_size": world_size}
     tensors = {name: tensor.contiguous() for name, tensor in state["displacements"].pop("tensors").items()}
     if tensors:
         safetensors.torch.save_file(tensors, Path(checkpoint) / PREVIOUS_PARAMETERS_NAME)
@@ -42,9 +42,15 @@ def read_engine_state(engine: MetaLR, checkpoint: str | os.PathLike[str]) -> dic
             "or with save_only_model=True, which drops them. Resume with meta_estimator='off', or start a new run from "
             "its model."
         )
+    for names in (_OPTIMIZER_FILES, _SCHEDULER_FILES):
+        if not any(found for name in names for found in Path(checkpoint).glob(name)):
+            raise ValueError(
+                f"resume_from_checkpoint={str(checkpoint)!r} lacks {names[0]}, where the learned rates are: "
+                "they would silently start again. Resume from a whole checkpoint, or start a new run from its model."
+            )
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not valid JSON ({error}): {_WAY_OUT}") from error
     _require(isinstance(state, dict), path, "must hold a JSON object", state)
     _require(isinstance(state.get("config"), dict), path, "must have the object 'config'", state.get("config"))
@@ -65,22 +71,31 @@ def refuse_learned_checkpoint(checkpoint: str | os.PathLike[str] | None) -> None
         )
 
 
+# Whole, or one per process where parameters are sharded.
+_OPTIMIZER_FILES = ("optimizer.pt", "optimizer.bin", "optimizer_*")
+_SCHEDULER_FILES = ("scheduler.pt",)
+
 _WAY_OUT = "the checkpoint is damaged or was edited; resume from an earlier one."
 
 
 def _require_counts_and_rule(state: dict[str, Any], path: Path) -> None:
     for name in ("step", "skipped"):
         found = state.get(name)
-        _require(type(found) is int and found >= 0, path, f"{name!r} must be an integer of at least 0", found)
+        sound = type(found) is int and 0 <= found < 2**53
+        _require(sound, path, f"{name!r} must be an integer of at least 0", found)
+    rates = state.get("learning_rates")
+    _require(
+        isinstance(rates, dict) and all(map(_is_number, rates.values())), path, "must have 'learning_rates'", rates
+    )
     rule = state.get("rule")
     _require(isinstance(rule, dict), path, "must have the object 'rule'", rule)
     for group, values in state["rule"].items():
         known = group in state["layer_groups"]
         sound = isinstance(values, list) and len(values) == 3 and all(map(_is_number, values))
         _require(
-            known and sound and values[1] >= 0 and values[2] >= 1,
+            known and sound and _are_moments(values[0], values[1], values[2], most_steps=state["step"]),
             path,
-            "'rule' must map layer groups to [first moment, second moment >= 0, steps >= 1]",
+            "'rule' must map layer groups to [first moment, second moment, steps] that can occur",
             {group: values},
         )
 
@@ -89,9 +104,9 @@ def _read_displacements(engine: MetaLR, state: dict[str, Any], path: Path) -> di
     found = state.get("displacements")
     lrs = found.get("lrs") if isinstance(found, dict) else None
     _require(
-        isinstance(lrs, dict) and all(_is_number(lr) and lr >= 0 for lr in lrs.values()),
+        isinstance(lrs, dict) and all(_is_number(lr) and (lr == 0 or 1e-12 <= lr <= 1e3) for lr in lrs.values()),
         path,
-        "'displacements' must hold 'lrs', an object of rates",
+        "'displacements' must hold 'lrs', an object of rates, each 0 or from 1e-12 to 1e3",
         found,
     )
     if not lrs:
@@ -110,7 +125,16 @@ def _read_displacements(engine: MetaLR, state: dict[str, Any], path: Path) -> di
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]  # bool is no number here
+    """A finite float, or an integer that fits one (JSON has integers of any length); bool is no number here."""
+    if type(value) is int:
+        return abs(value) < 2**53
+    return type(value) is float and math.isfinite(value)
+
+
+def _are_moments(first: float, second: float, steps: float, most_steps: int) -> bool:
+    # Agreements lie within [-1, 1]; by Cauchy and Schwarz |first| is at most 2.4 √second at decays of 0.9 and 0.99.
+    in_range = abs(first) <= 1 and 0 <= second <= 1 and abs(first) <= 3 * math.sqrt(second)
+    return in_range and type(steps) is int and 1 <= steps <= most_steps
 
 
 def _require(condition: bool, path: Path, rule: str, found: object) -> None:

@@ -15,15 +15,18 @@ class HistoryCallback(TrainerCallback):
 
     Args:
         folder: tells where the run at hand writes (a hyper-parameter search has one folder per trial).
+        origin: tells the folder of the run that it goes on from; None where that is the same or there is none.
     """
 
-    def __init__(self, folder: Callable[[], str]) -> None:
-        self._folder = folder
+    def __init__(self, folder: Callable[[], str], origin: Callable[[], Path | None]) -> None:
+        self._folder, self._origin = folder, origin
         self._history: History | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.is_world_process_zero:
-            self._history = History(Path(self._folder()) / HISTORY_NAME, resume_step=state.global_step)
+            origin = self._origin()
+            source = None if origin is None else origin / HISTORY_NAME
+            self._history = History(Path(self._folder()) / HISTORY_NAME, state.global_step, source)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self._history is not None:

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import datasets
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from transformers.utils import logging
 
 from hf_metalr.engine import MetaLR, MetaStep
@@ -33,7 +35,7 @@ from hf_metalr.trainer.meta_data import (
     with_own_generator,
 )
 from hf_metalr.trainer.parallelism import require_supported_parallelism
-from hf_metalr.trainer.recovery import last_complete_checkpoint
+from hf_metalr.trainer.recovery import last_complete_checkpoint, mark_incomplete
 from hf_metalr.trainer.transferability_report import TransferabilityReport
 from hf_metalr.trainer.upstream import UpstreamFixes
 
@@ -62,6 +64,7 @@ class MetaLRMixin(TransferabilityReport, UpstreamFixes):
         self.meta_dataset = meta_dataset
         self._meta_loader: MetaLoader | None = None
         self._training_columns: set[str] = set()
+        self._origin: Path | None = None  # of the run that this one goes on from
         self._meta_losses: list[float] = []
         super().__init__(*args, **kwargs)
         if not hasattr(self.args, "meta_estimator"):
@@ -73,7 +76,7 @@ class MetaLRMixin(TransferabilityReport, UpstreamFixes):
         if self.args.meta_estimator != "off":
             require_supported_parallelism(self)
             summarize_on_console(self)
-            self.add_callback(HistoryCallback(lambda: self._get_output_dir(getattr(self, "_trial", None))))
+            self.add_callback(HistoryCallback(self._run_folder, lambda: self._origin))
 
     @property
     def learning_rates(self) -> dict[str, float]:
@@ -234,9 +237,18 @@ class MetaLRMixin(TransferabilityReport, UpstreamFixes):
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)
         if self.metalr is not None and self.args.should_save:
-            save_engine_state(self.metalr, output_dir)
+            save_engine_state(self.metalr, output_dir, self.args.world_size)
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        if self.args.should_save:
+            mark_incomplete(Path(self._get_output_dir(trial)) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}")
+        super()._save_checkpoint(model, trial)
+
+    def _run_folder(self) -> str:
+        return self._get_output_dir(getattr(self, "_trial", None))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        self._origin = None if checkpoint is None else Path(checkpoint).parent
         if self.metalr is None or checkpoint is None:
             refuse_learned_checkpoint(checkpoint)
             super()._load_optimizer_and_scheduler(checkpoint)

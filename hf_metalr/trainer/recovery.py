@@ -7,6 +7,8 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from hf_metalr.trainer.checkpoint import STATE_NAME
+
 _FOLDER = re.compile(r"checkpoint-(\d+)")
 _INCOMPLETE = "checkpoint-is-incomplete.txt"  # Transformers' own mark on a checkpoint made on SIGTERM
 _STATE = "trainer_state.json"  # written last
@@ -19,7 +21,8 @@ def last_complete_checkpoint(output_dir: str | Path, world_size: int = 1) -> str
 
     Args:
         output_dir: folder of the run.
-        world_size: number of processes; each writes a file of random states.
+        world_size: number of processes of a run without learned rates; each writes a file of random states. With
+            learned rates the checkpoint says how many there were.
     """
     folders = [(int(match[1]), path) for path in Path(output_dir).iterdir() if (match := _FOLDER.fullmatch(path.name))]
     for _, folder in sorted(folders, reverse=True):
@@ -30,10 +33,24 @@ def last_complete_checkpoint(output_dir: str | Path, world_size: int = 1) -> str
 
 def is_complete(checkpoint: Path, world_size: int = 1) -> bool:
     """Return whether a checkpoint's files are all there and none was cut short."""
+    world_size = _recorded_world_size(checkpoint) or world_size
     random_states = [f"rng_state_{rank}.pth" for rank in range(world_size)] if world_size > 1 else []
     only_model = not (checkpoint / "optimizer.pt").exists()
     present = all((checkpoint / name).is_file() for name in [_STATE, *([] if only_model else random_states)])
     return present and not (checkpoint / _INCOMPLETE).exists() and all(map(_is_whole, checkpoint.iterdir()))
+
+
+def mark_incomplete(checkpoint: Path) -> None:
+    """Take away what is written last from a checkpoint that is about to be written anew, over one of an older run."""
+    (checkpoint / _STATE).unlink(missing_ok=True)
+
+
+def _recorded_world_size(checkpoint: Path) -> int | None:
+    try:
+        state = json.loads((checkpoint / STATE_NAME).read_text(encoding="utf-8"))
+        return int(state["world_size"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _is_whole(file: Path) -> bool:
@@ -45,6 +62,6 @@ def _is_whole(file: Path) -> bool:
                 pass  # opening compares the header with the size of the file
         elif file.suffix in (".pt", ".pth"):
             return zipfile.is_zipfile(file)  # its directory stands at the end
-    except (OSError, ValueError, SafetensorError):
+    except (OSError, ValueError, RecursionError, SafetensorError):
         return False
     return True
