@@ -13,6 +13,7 @@ Both are gated by version and by the symptom itself, so they fall silent where u
    signature.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,25 +40,34 @@ else:
 class UpstreamFixes(_Base):
     """Mixes both mends into a trainer."""
 
-    _item_count_checked = False
+    _item_count_settled = False
 
     def _get_num_items_in_batch(self, batch_samples: list, device: torch.device) -> Any:
-        if not self._item_count_checked and batch_samples:
-            self._item_count_checked = True
-            self._check_item_count(batch_samples[0])
+        if not self._item_count_settled:
+            self._check_item_count(batch_samples[0] if batch_samples else {})
         return super()._get_num_items_in_batch(batch_samples, device)
 
     def _check_item_count(self, batch: Any) -> None:
-        """Have the loss averaged by the trainer where the model takes ``num_items_in_batch`` and ignores it."""
+        """Have the loss averaged by the trainer where the model takes ``num_items_in_batch`` and ignores it.
+
+        Asks again at the next optimizer step where no process could tell; all processes take the same verdict.
+        """
         parts = self.args.gradient_accumulation_steps * self.args.world_size * max(self.args.n_gpu, 1)
         # A subclass's own compute_loss may use the count where the model does not; it is left as it is.
         stock = type(self).compute_loss is Trainer.compute_loss
         computed_by_model = stock and self.compute_loss_func is None and self.label_smoother is None
-        if AFFECTED and self.model_accepts_loss_kwargs and computed_by_model and parts > 1:
-            inputs = self._prepare_inputs(batch)
-            if any(name in inputs for name in self.label_names):
-                assert self.model is not None
-                self.model_accepts_loss_kwargs = loss_heeds_item_count(self.model, inputs)
+        if not (AFFECTED and self.model_accepts_loss_kwargs and computed_by_model and parts > 1):
+            self._item_count_settled = True
+            return
+        heeds = None
+        if "labels" in batch:  # else the stock count is None, and the trainer averages the loss anyway
+            assert self.model is not None
+            heeds = loss_heeds_item_count(self.model, self._prepare_inputs(batch))
+        verdict = torch.tensor([0 if heeds is None else 1 + heeds], device=self.args.device)
+        agreed = int(self.accelerator.gather(verdict).max())  # a count that one process sees at work is at work
+        self._item_count_settled = agreed > 0
+        if agreed == 1:
+            self.model_accepts_loss_kwargs = False
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
@@ -104,9 +114,10 @@ def complete_reload(model: nn.Module, checkpoint: str | Path) -> None:
     model.load_state_dict(reloaded.state_dict(), strict=True)
 
 
-def loss_heeds_item_count(model: nn.Module, inputs: Mapping[str, Any]) -> bool:
+def loss_heeds_item_count(model: nn.Module, inputs: Mapping[str, Any]) -> bool | None:
     """Return whether the model's loss really is divided by ``num_items_in_batch``, by asking it twice.
 
+    None where this batch cannot tell: its loss is 0 or not finite, as where every label is masked.
     Costs two forwards without gradients; leaves no trace in random streams, buffers or modes.
     """
     losses = []
@@ -114,8 +125,10 @@ def loss_heeds_item_count(model: nn.Module, inputs: Mapping[str, Any]) -> bool:
         for count in (1, 2):
             with isolated_rng(0):
                 outputs = model(**inputs, num_items_in_batch=torch.tensor(count, device=_device_of(model)))
-            losses.append(outputs["loss"] if isinstance(outputs, Mapping) else outputs[0])
-    return not torch.equal(losses[0], losses[1])
+            losses.append(float((outputs["loss"] if isinstance(outputs, Mapping) else outputs[0]).mean()))
+    if not all(math.isfinite(loss) and loss != 0 for loss in losses):
+        return None
+    return not math.isclose(*losses, rel_tol=0.01)  # halved where it is heeded; kernels may differ in the last digits
 
 
 def _saved_names(checkpoint: Path) -> set[str] | None:

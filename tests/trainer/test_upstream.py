@@ -15,11 +15,14 @@ from tests.trainer.tiny import (
     Images,
     Texts,
     arguments,
+    language,
     make_bert,
     make_convnext,
+    make_gpt2,
     make_plain_trainer,
     make_trainer,
     make_vit,
+    masked_language,
     weights,
 )
 
@@ -86,6 +89,37 @@ def test_only_losses_that_ignore_the_count_are_averaged_by_the_trainer(tmp_path:
     assert trainer.model_accepts_loss_kwargs is heeds
     assert torch.equal(torch.get_rng_state(), stream)
     assert all(torch.equal(value, before[name]) for name, value in trainer.model.state_dict().items())
+
+
+def test_a_batch_without_labels_does_not_settle_the_check(tmp_path: Path) -> None:
+    # catches: 0 equals 0, so a loss that heeds the count is averaged by batches instead of tokens ever after
+    trainer = make_trainer(tmp_path, make_gpt2(), language(), meta_estimator="off", **micro_batches(2))
+    masked, whole = (trainer.data_collator(masked_language(rows)[:2]) for rows in (range(2), range(0)))
+    trainer._get_num_items_in_batch([masked], trainer.args.device)
+    assert not trainer._item_count_settled
+    trainer._get_num_items_in_batch([whole], trainer.args.device)
+    assert trainer._item_count_settled
+    assert trainer.model_accepts_loss_kwargs
+
+
+class Wrapped(torch.nn.Module):
+    """Takes anything, so that Transformers finds no name of a label in its signature."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = make_vit(dropout=0.0, problem_type="multi_label_classification")
+
+    def forward(self, **batch):
+        batch.pop("num_items_in_batch", None)
+        return self.inner(**batch)
+
+
+def test_the_loss_of_a_wrapped_model_does_not_grow_with_accumulation(tmp_path: Path) -> None:
+    def run(size: int) -> float:
+        settings = micro_batches(size) | {"meta_estimator": "off", "remove_unused_columns": False}
+        return first_gradient_norm(make_trainer(tmp_path / str(size), Wrapped(), Findings(), **settings))
+
+    assert run(2) == pytest.approx(run(8), rel=1e-4)
 
 
 def test_a_subclass_that_counts_items_itself_is_left_alone(tmp_path: Path) -> None:
