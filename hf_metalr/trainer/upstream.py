@@ -22,8 +22,10 @@ import torch
 import transformers
 from packaging.version import Version
 from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import nn
 from transformers import PreTrainedModel, Trainer
+from transformers.core_model_loading import revert_weight_conversion
 
 from hf_metalr.engine.no_trace import isolated_rng, kept_buffers
 
@@ -91,27 +93,57 @@ class UpstreamFixes(_Base):
 def complete_reload(model: nn.Module, checkpoint: str | Path) -> None:
     """Load what the stock reload of a checkpoint left out; do nothing where it left nothing out.
 
+    The weights go into the model as it is, so a replaced head or a class with arguments of its own does no harm.
+
     Raises:
         ValueError: the checkpoint lacks weights of the model.
     """
-    saved = _saved_names(Path(checkpoint))
-    if not AFFECTED or saved is None:
+    files = sorted(Path(checkpoint).glob("model*.safetensors"))  # none for adapters and sharded engines
+    if not AFFECTED or not files:
         return
-    missing = _missing_names(model, saved)
+    missing = _missing_names(model, _saved_names(files))
     if not missing:
         return
     if not isinstance(model, PreTrainedModel):
         raise ValueError(_missing_message(checkpoint, missing))
-    reloaded: PreTrainedModel
-    info: dict[str, Any]
-    reloaded, info = type(model).from_pretrained(  # type: ignore[misc]  # typed without output_loading_info
-        checkpoint, config=model.config, dtype=model.dtype, local_files_only=True, output_loading_info=True
-    )
-    if info["missing_keys"] or info["mismatched_keys"]:
-        raise ValueError(
-            _missing_message(checkpoint, sorted(map(str, info["missing_keys"] or info["mismatched_keys"])))
-        )
-    model.load_state_dict(reloaded.state_dict(), strict=True)
+    saved: dict[str, torch.Tensor] = {}
+    for file in files:
+        saved |= load_file(file)
+    state, missing = _under_own_names(model, saved)
+    if missing:
+        raise ValueError(_missing_message(checkpoint, missing))
+    model.load_state_dict(state, strict=True)
+
+
+def _under_own_names(model: PreTrainedModel, saved: dict[str, torch.Tensor]) -> tuple[dict[str, Any], list[str]]:
+    """Return the model's state with the saved values, and the names of those that were not saved in full.
+
+    Transformers writes names and layouts that are not the model's own. To learn where every element goes, its own
+    conversion for saving is run on tensors of running numbers (8 bytes per element, on the CPU).
+    """
+    own = _tensors(model)
+    homes = {name: (value.data_ptr(), value.shape) for name, value in own.items()}  # tied weights share one
+    names = list({home: name for name, home in homes.items()}.values())
+    values = [torch.empty(own[name].shape, dtype=own[name].dtype) for name in names]
+    sizes = torch.tensor([value.numel() for value in values])
+    starts = sizes.cumsum(0) - sizes
+    numbers = {
+        homes[name]: torch.arange(start, start + value.numel()).view(value.shape)
+        for name, value, start in zip(names, values, starts.tolist(), strict=True)
+    }
+    found = torch.zeros(int(sizes.sum()), dtype=torch.bool)
+    for name, places in revert_weight_conversion(model, {name: numbers[homes[name]] for name in own}).items():
+        if name not in saved or saved[name].shape != places.shape:
+            continue
+        places, elements = places.flatten(), saved[name].flatten()
+        owners = torch.bucketize(places, starts, right=True) - 1
+        for owner in owners.unique().tolist():
+            mine = owners == owner
+            values[owner].view(-1)[places[mine] - starts[owner]] = elements[mine].to(values[owner].dtype)
+        found[places] = True
+    missing = [name for name, part in zip(names, found.split(sizes.tolist()), strict=True) if not part.all()]
+    filled = {homes[name]: value for name, value in zip(names, values, strict=True)}
+    return model.state_dict() | {name: filled[home] for name, home in homes.items()}, missing
 
 
 def loss_heeds_item_count(model: nn.Module, inputs: Mapping[str, Any]) -> bool | None:
@@ -131,11 +163,7 @@ def loss_heeds_item_count(model: nn.Module, inputs: Mapping[str, Any]) -> bool |
     return not math.isclose(*losses, rel_tol=0.01)  # halved where it is heeded; kernels may differ in the last digits
 
 
-def _saved_names(checkpoint: Path) -> set[str] | None:
-    """Names of the tensors in a checkpoint's safetensors files; None where it has none (adapters, sharded engines)."""
-    files = sorted(checkpoint.glob("model*.safetensors"))
-    if not files:
-        return None
+def _saved_names(files: list[Path]) -> set[str]:
     names: set[str] = set()
     for file in files:
         with safe_open(file, framework="pt") as content:
@@ -145,9 +173,13 @@ def _saved_names(checkpoint: Path) -> set[str] | None:
 
 def _missing_names(model: nn.Module, saved: set[str]) -> list[str]:
     # A tensor that shares its memory with a saved one (tied embeddings) is not missing.
-    state = {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
+    state = _tensors(model)
     memory = {state[name].data_ptr() for name in saved & state.keys()}
     return [name for name, value in state.items() if name not in saved and value.data_ptr() not in memory]
+
+
+def _tensors(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
 
 
 def _missing_message(checkpoint: str | Path, missing: list[str]) -> str:

@@ -8,9 +8,18 @@ import torch
 import transformers
 from packaging.version import Version
 from torch.utils.data import Dataset
-from transformers import ResNetConfig, ResNetForImageClassification, Trainer, set_seed
+from transformers import (
+    MixtralConfig,
+    MixtralForCausalLM,
+    ResNetConfig,
+    ResNetForImageClassification,
+    Trainer,
+    ViTForImageClassification,
+    set_seed,
+)
 
 from hf_metalr import MetaLRTrainer
+from hf_metalr.trainer.upstream import complete_reload
 from tests.trainer.tiny import (
     Images,
     Texts,
@@ -156,6 +165,53 @@ def test_trainer_still_loses_weights_of_a_vit(tmp_path: Path) -> None:
     fresh._load_from_checkpoint(str(tmp_path / "checkpoint-3"))
     state, expected = fresh.model.state_dict(), trained.model.state_dict()
     assert not all(torch.equal(state[name], expected[name]) for name in state)
+
+
+class Weighted(ViTForImageClassification):
+    """Needs more than a config to be made."""
+
+    def __init__(self, config, weights: list[float]) -> None:
+        super().__init__(config)
+        self.loss_type, self.weights = "ForImageClassification", weights
+
+
+def make_headed_vit():
+    model = make_vit()
+    model.classifier = torch.nn.Sequential(torch.nn.Linear(16, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))
+    return model
+
+
+def make_weighted_vit():
+    return Weighted(make_vit().config, [1.0, 2.0])
+
+
+def make_mixed_vit():
+    model = make_vit()
+    model.vit.embeddings.to(torch.bfloat16)
+    return model
+
+
+def make_mixtral():
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    config = MixtralConfig(vocab_size=30, num_local_experts=2, num_key_value_heads=2, tie_word_embeddings=True, **sizes)
+    return MixtralForCausalLM(config)
+
+
+@pytest.mark.parametrize("make_model", [make_headed_vit, make_weighted_vit, make_mixed_vit, make_mixtral])
+def test_the_live_model_is_reloaded_exactly_as_it_is(tmp_path: Path, make_model) -> None:
+    # catches: a class made anew (without the head, or without its arguments), values rounded to one dtype, experts
+    # that are saved apart and kept stacked
+    model = make_model()
+    model.save_pretrained(tmp_path)
+    expected, parameters = weights(model), list(model.parameters())
+    with torch.no_grad():
+        for parameter in parameters:
+            parameter.zero_()
+    complete_reload(model, tmp_path)
+    for name, value in model.state_dict().items():
+        assert value.dtype == expected[name].dtype
+        assert torch.equal(value, expected[name]), name
+    assert all(now is then for now, then in zip(model.parameters(), parameters, strict=True))
 
 
 def test_a_checkpoint_of_another_model_is_an_error(tmp_path: Path) -> None:
