@@ -38,6 +38,15 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     )
 }
 POISONED = {"poisoned": {"lr_update": "log_adam", "max_steps": 4, "poisoned_rank": 1}}
+MASKED = {
+    "masked": {
+        "model": "gpt2",
+        "meta_estimator": "off",
+        "per_device_train_batch_size": 2,
+        "train_sampling_strategy": "sequential",
+        "max_steps": 2,
+    }
+}
 REPORTED = {"reported": {"max_steps": 2, "report_transferability": True}}
 
 
@@ -58,7 +67,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, lis
             folder / str(processes),
             processes,
             {name: shared_out(settings, processes) for name, settings in SCENARIOS.items()}
-            | (POISONED | REPORTED if processes == 2 else {}),
+            | (POISONED | REPORTED | MASKED if processes == 2 else {}),
         )
         for processes in (1, 2)
     }
@@ -103,3 +112,8 @@ def test_the_main_process_alone_reports_the_transferability(results) -> None:
     first, second = results[2]["reported"]
     assert (first["reported"], second["reported"]) == (True, False)
     assert all(torch.equal(weight, second["weights"][name]) for name, weight in first["weights"].items())
+
+
+def test_processes_agree_on_the_item_count_where_one_has_no_labels(results) -> None:
+    # catches: a process that decides for itself, after which the others wait for its count without end
+    assert [rank["heeds_item_count"] for rank in results[2]["masked"]] == [True, True]

@@ -17,7 +17,7 @@ import torch
 
 torch.set_num_threads(1)
 
-from tests.trainer.tiny import Images, make_convnext, make_trainer, make_vit
+from tests.trainer.tiny import Images, make_convnext, make_gpt2, make_trainer, make_vit, masked_language
 
 
 class Counted:
@@ -42,7 +42,10 @@ def run(output_dir: Path, settings: dict) -> None:
     images = Images(size)
     train = [images[i] for i in (*range(size), *range(repeat))]
     meta = settings.pop("meta_size", None)
-    model = make_convnext() if settings.pop("model", "vit") == "convnext" else make_vit(dropout=0.0)
+    kind = settings.pop("model", "vit")
+    model = {"convnext": make_convnext, "gpt2": make_gpt2, "vit": lambda: make_vit(dropout=0.0)}[kind]()
+    if kind == "gpt2":
+        train = masked_language(range(2, 4))  # the first batch of two on the second process
     poisoned = settings.pop("poisoned_rank", None)
     trainer = make_trainer(
         output_dir, model, train, meta_dataset=None if meta is None else Images(meta, seed=9), **settings
@@ -70,6 +73,7 @@ def run(output_dir: Path, settings: dict) -> None:
         "skipped": trainer.metalr.skipped if trainer.metalr is not None else 0,
         "group_count": groups,
         "all_reduces": counted.sizes,
+        "heeds_item_count": trainer.model_accepts_loss_kwargs,
         "reported": trainer.transferability_profile is not None,
     }
     (output_dir / f"rank-{rank}.json").write_text(json.dumps(result))

@@ -8,18 +8,30 @@ import torch
 import transformers
 from packaging.version import Version
 from torch.utils.data import Dataset
-from transformers import ResNetConfig, ResNetForImageClassification, Trainer, set_seed
+from transformers import (
+    MixtralConfig,
+    MixtralForCausalLM,
+    ResNetConfig,
+    ResNetForImageClassification,
+    Trainer,
+    ViTForImageClassification,
+    set_seed,
+)
 
 from hf_metalr import MetaLRTrainer
+from hf_metalr.trainer.upstream import complete_reload
 from tests.trainer.tiny import (
     Images,
     Texts,
     arguments,
+    language,
     make_bert,
     make_convnext,
+    make_gpt2,
     make_plain_trainer,
     make_trainer,
     make_vit,
+    masked_language,
     weights,
 )
 
@@ -88,6 +100,37 @@ def test_only_losses_that_ignore_the_count_are_averaged_by_the_trainer(tmp_path:
     assert all(torch.equal(value, before[name]) for name, value in trainer.model.state_dict().items())
 
 
+def test_a_batch_without_labels_does_not_settle_the_check(tmp_path: Path) -> None:
+    # catches: 0 equals 0, so a loss that heeds the count is averaged by batches instead of tokens ever after
+    trainer = make_trainer(tmp_path, make_gpt2(), language(), meta_estimator="off", **micro_batches(2))
+    masked, whole = (trainer.data_collator(masked_language(rows)[:2]) for rows in (range(2), range(0)))
+    trainer._get_num_items_in_batch([masked], trainer.args.device)
+    assert not trainer._item_count_settled
+    trainer._get_num_items_in_batch([whole], trainer.args.device)
+    assert trainer._item_count_settled
+    assert trainer.model_accepts_loss_kwargs
+
+
+class Wrapped(torch.nn.Module):
+    """Takes anything, so that Transformers finds no name of a label in its signature."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = make_vit(dropout=0.0, problem_type="multi_label_classification")
+
+    def forward(self, **batch):
+        batch.pop("num_items_in_batch", None)
+        return self.inner(**batch)
+
+
+def test_the_loss_of_a_wrapped_model_does_not_grow_with_accumulation(tmp_path: Path) -> None:
+    def run(size: int) -> float:
+        settings = micro_batches(size) | {"meta_estimator": "off", "remove_unused_columns": False}
+        return first_gradient_norm(make_trainer(tmp_path / str(size), Wrapped(), Findings(), **settings))
+
+    assert run(2) == pytest.approx(run(8), rel=1e-4)
+
+
 def test_a_subclass_that_counts_items_itself_is_left_alone(tmp_path: Path) -> None:
     class CountingTrainer(MetaLRTrainer):
         def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
@@ -122,6 +165,53 @@ def test_trainer_still_loses_weights_of_a_vit(tmp_path: Path) -> None:
     fresh._load_from_checkpoint(str(tmp_path / "checkpoint-3"))
     state, expected = fresh.model.state_dict(), trained.model.state_dict()
     assert not all(torch.equal(state[name], expected[name]) for name in state)
+
+
+class Weighted(ViTForImageClassification):
+    """Needs more than a config to be made."""
+
+    def __init__(self, config, weights: list[float]) -> None:
+        super().__init__(config)
+        self.loss_type, self.weights = "ForImageClassification", weights
+
+
+def make_headed_vit():
+    model = make_vit()
+    model.classifier = torch.nn.Sequential(torch.nn.Linear(16, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))
+    return model
+
+
+def make_weighted_vit():
+    return Weighted(make_vit().config, [1.0, 2.0])
+
+
+def make_mixed_vit():
+    model = make_vit()
+    model.vit.embeddings.to(torch.bfloat16)
+    return model
+
+
+def make_mixtral():
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    config = MixtralConfig(vocab_size=30, num_local_experts=2, num_key_value_heads=2, tie_word_embeddings=True, **sizes)
+    return MixtralForCausalLM(config)
+
+
+@pytest.mark.parametrize("make_model", [make_headed_vit, make_weighted_vit, make_mixed_vit, make_mixtral])
+def test_the_live_model_is_reloaded_exactly_as_it_is(tmp_path: Path, make_model) -> None:
+    # catches: a class made anew (without the head, or without its arguments), values rounded to one dtype, experts
+    # that are saved apart and kept stacked
+    model = make_model()
+    model.save_pretrained(tmp_path)
+    expected, parameters = weights(model), list(model.parameters())
+    with torch.no_grad():
+        for parameter in parameters:
+            parameter.zero_()
+    complete_reload(model, tmp_path)
+    for name, value in model.state_dict().items():
+        assert value.dtype == expected[name].dtype
+        assert torch.equal(value, expected[name]), name
+    assert all(now is then for now, then in zip(model.parameters(), parameters, strict=True))
 
 
 def test_a_checkpoint_of_another_model_is_an_error(tmp_path: Path) -> None:

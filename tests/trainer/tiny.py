@@ -90,6 +90,14 @@ def language(size: int = 48) -> list[dict[str, torch.Tensor]]:
     return [{"input_ids": row["input_ids"], "labels": row["input_ids"]} for row in Texts(size)]
 
 
+def masked_language(rows: range) -> list[dict[str, torch.Tensor]]:
+    """As `language`, without a label in some rows."""
+    sequences = language()
+    for row in rows:
+        sequences[row] = sequences[row] | {"labels": torch.full_like(sequences[row]["labels"], -100)}
+    return sequences
+
+
 def arguments(output_dir: Any, **settings: Any) -> MetaLRTrainingArguments:
     return MetaLRTrainingArguments(**(_common(output_dir) | settings))
 
