@@ -203,4 +203,3 @@ def _metric_value(value: float) -> str:
 def _section(title: str, *parts: str) -> str:
     kept = "\n\n".join(part for part in parts if part)
     return f"## {title}\n\n{kept}" if kept else ""
-
