@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from transformers import Trainer
 
+from benchmarks.accuracy.rivals import controls, heads, l2_sp, layer_rates, parameter_free, released
 from benchmarks.accuracy.task import Task, make_trainer
 from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments
 
@@ -32,4 +33,22 @@ def _trained(trainer: Trainer) -> Trainer:
     return trainer
 
 
-METHODS: dict[str, Callable[[Task], Trainer]] = {"adamw": adamw, "head_10x": head_10x, "metalr": metalr}
+METHODS: dict[str, Callable[[Task], Trainer]] = {
+    "adamw": adamw,
+    "head_10x": head_10x,
+    "metalr": metalr,
+    "head_only": heads.head_only,
+    "lp_ft": heads.lp_ft,
+    "gradual_unfreezing": heads.gradual_unfreezing,
+    "layer_decay": layer_rates.layer_decay,
+    "auto_rgn": layer_rates.auto_rgn,
+    "l2_sp": l2_sp.l2_sp,
+    "prodigy": parameter_free.prodigy,
+    "schedule_free": parameter_free.schedule_free,
+    "dog": parameter_free.dog,
+    "ldog": parameter_free.ldog,
+    "released": released.released,
+    "replay": controls.replay,
+    "replay_shuffled": controls.replay_shuffled,
+    "replay_mean": controls.replay_mean,
+}

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
-from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from benchmarks.accuracy.cell import Cell
+from benchmarks.accuracy.subsets import Samples
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Task:
 
     cell: Cell
     network: nn.Module
-    train: Dataset
+    train: Samples
     compute_metrics: Callable[[Any], dict[str, float]]
     folder: str
 
