@@ -45,7 +45,7 @@ def make_network(name: str, num_labels: int, pretrained: bool, seed: int, assets
     """Return a network in float32 whose head, and with ``pretrained=False`` everything, is drawn from the seed."""
     backbone = BACKBONES[name]
     set_seed(seed)
-    network = backbone.build(assets.find(name), num_labels, pretrained)
+    network = backbone.build(assets.find(name.removesuffix("_32px")), num_labels, pretrained)
     head = network.get_submodule(backbone.head)
     assert isinstance(head, nn.Linear)
     # A pre-trained head of as many classes would be kept otherwise, and the draw should not depend on what was loaded.
@@ -83,6 +83,8 @@ def _efficientnet(path: Path, num_labels: int, pretrained: bool) -> nn.Module:
 _HALF = (127.5, 127.5, 127.5)
 BACKBONES = {
     "mobilenetv2": Backbone(_mobilenet, "classifier", 64, _HALF, _HALF),
+    # Half the side, for quick comparisons of update rules: a third of the time.
+    "mobilenetv2_32px": Backbone(_mobilenet, "classifier", 32, _HALF, _HALF),
     "efficientnet_lite0": Backbone(_efficientnet, "_fc", 64, (127.0,) * 3, (128.0,) * 3),
     # ImageNet's mean and deviation; sides must be multiples of the 14-pixel patch.
     "dinov2_small": Backbone(_transformers, "classifier", 56, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),

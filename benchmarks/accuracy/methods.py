@@ -6,6 +6,7 @@ from transformers import Trainer
 
 from benchmarks.accuracy.rivals import controls, heads, l2_sp, layer_rates, parameter_free, released
 from benchmarks.accuracy.task import Task, make_trainer
+from benchmarks.accuracy.variants import variant
 from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments
 
 
@@ -48,6 +49,7 @@ METHODS: dict[str, Callable[[Task], Trainer]] = {
     "dog": parameter_free.dog,
     "ldog": parameter_free.ldog,
     "released": released.released,
+    "variant": variant,
     "replay": controls.replay,
     "replay_shuffled": controls.replay_shuffled,
     "replay_mean": controls.replay_mean,
