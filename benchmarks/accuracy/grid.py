@@ -51,15 +51,22 @@ def run_grid(cells: list[Cell], store: Store, assets: Assets, workers: int) -> N
     """Run the cells whose results are not there yet."""
     todo = [cell for cell in cells if cell.key not in store.keys]
     print(f"{len(cells)} cells, {len(cells) - len(todo)} of them done; {store.path}", flush=True)
-    start, context = time.perf_counter(), get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = [pool.submit(_work, cell, assets) for cell in todo]
-        for count, future in enumerate(as_completed(futures), start=1):
-            result = future.result()
-            store.append(result)
-            score, hours = result["validation"]["balanced_accuracy"], (time.perf_counter() - start) / 3600
-            left = hours / count * (len(todo) - count)
-            print(f"{count}/{len(todo)} {describe(result['cell'])}: {score:.3f}, {left:.2f} h left", flush=True)
+    start = time.perf_counter()
+    for count, result in enumerate(_results(todo, assets, workers), start=1):
+        store.append(result)
+        score, hours = result["validation"]["balanced_accuracy"], (time.perf_counter() - start) / 3600
+        left = hours / count * (len(todo) - count)
+        print(f"{count}/{len(todo)} {describe(result['cell'])}: {score:.3f}, {left:.2f} h left", flush=True)
+
+
+def _results(cells: list[Cell], assets: Assets, workers: int) -> Iterator[dict[str, Any]]:
+    if workers == 1:
+        yield from (_work(cell, assets) for cell in cells)
+        return
+    # Spawned, so that the thread settings of `_work` are there before a worker imports torch.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for future in as_completed([pool.submit(_work, cell, assets) for cell in cells]):
+            yield future.result()
 
 
 def describe(cell: Mapping[str, Any]) -> str:
@@ -71,7 +78,7 @@ def describe(cell: Mapping[str, Any]) -> str:
 
 
 def _work(cell: Cell, assets: Assets) -> dict[str, Any]:
-    # Read when torch is imported, which happens in the worker and not before: the parent only waits and writes.
+    # Read when torch is imported, which happens here: a parent of workers only waits and writes.
     os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     from benchmarks.accuracy.run_cell import run_cell, set_up_worker
 
@@ -86,7 +93,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--assets", nargs="*", default=[], help="folders with image sets and networks")
     parser.add_argument("--cache", type=Path, default=Assets.cache, help="where decoded images are kept")
     parser.add_argument("--out", type=Path, help="JSON lines; by default in benchmarks/results/accuracy/")
-    parser.add_argument("--workers", type=int, default=2, help="runs side by side, one core each")
+    parser.add_argument(
+        "--workers", type=int, default=2, help="runs side by side, one core each; 1 runs in this process"
+    )
     options = parser.parse_args(argv)
     assets = Assets(parse_folders(options.assets), options.cache.resolve())
     out = options.out or RESULTS / f"{options.grid.stem}.jsonl"

@@ -37,7 +37,7 @@ def gradual_unfreezing(task: Task) -> Trainer:
 
     All are free at half of the steps.
     """
-    trainer = make_trainer(task, {}, callbacks=[_Unfreezing(task.network, task.cell.steps // 2)])
+    trainer = make_trainer(task, {}, callbacks=[_Unfreezing(task.network, max(task.cell.steps // 2, 1))])
     trainer.create_optimizer()  # while every parameter is trainable: the frozen ones join later
     trainer.train()
     return trainer
