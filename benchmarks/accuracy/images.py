@@ -7,7 +7,6 @@ splits; this is checked whenever a set is decoded.
 import gzip
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,39 +15,23 @@ import torch
 from datasets import load_dataset
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from benchmarks.accuracy.assets import Assets
+from benchmarks.accuracy.splits import SPLITS, Split, own_groups, require_disjoint_groups
 
-SPLITS = ("train", "validation", "test")
 Rows = Iterator[tuple[Image.Image, int, int]]  # image, label, group
 
 # Of Fashion-MNIST's 60,000 + 10,000 images only so many are decoded: training pool, validation, test.
 FASHION_MNIST_PARTS = {"train": slice(0, 4000), "validation": slice(50_000, 51_000), "test": slice(0, 1000)}
 
 
-@dataclass(frozen=True)
-class Split:
-    """Images of one split.
-
-    Args:
-        images: shape (N, C, side, side), uint8; C is 1 where the whole set is grey, else 3.
-        labels: shape (N,), int64.
-        groups: shape (N,), int64; images of one group belong together.
-    """
-
-    images: Tensor
-    labels: Tensor
-    groups: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
 def load_images(name: str, side: int, assets: Assets) -> dict[str, Split]:
-    """Return the three splits of an image set at ``side`` × ``side`` pixels; decoded at the first call only."""
+    """Return the three splits of an image set at ``side`` × ``side`` pixels; decoded at the first call only.
+
+    The inputs are uint8 of shape (N, C, side, side); C is 1 where the whole set is grey, else 3.
+    """
     path = assets.find(name)
-    cached = assets.cache / f"{name}-{side}.safetensors"
+    cached = assets.cache / f"{name}-{side}px.safetensors"
     if not cached.exists():
         splits = {split: _decode(_READERS[name](path, split), side) for split in SPLITS}
         require_disjoint_groups(splits)
@@ -58,17 +41,7 @@ def load_images(name: str, side: int, assets: Assets) -> dict[str, Split]:
         save_file(tensors, temporary)
         os.replace(temporary, cached)
     tensors = load_file(cached)
-    return {split: Split(*(tensors[f"{split}.{part}"] for part in ("images", "labels", "groups"))) for split in SPLITS}
-
-
-def require_disjoint_groups(splits: dict[str, Split]) -> None:
-    """Raise a ValueError if images that belong together lie in two splits."""
-    seen: dict[int, str] = {}
-    for name, split in splits.items():
-        for group in set(split.groups.tolist()):
-            if group in seen:
-                raise ValueError(f"group {group} lies in the splits {seen[group]!r} and {name!r}: one must be dropped.")
-            seen[group] = name
+    return {split: Split(*(tensors[f"{split}.{part}"] for part in ("inputs", "labels", "groups"))) for split in SPLITS}
 
 
 def _decode(rows: Rows, side: int) -> Split:
@@ -84,15 +57,9 @@ def _decode(rows: Rows, side: int) -> Split:
     return Split(torch.stack(images).contiguous(), torch.tensor(labels), torch.tensor(groups))
 
 
-def _own_groups(split: str) -> Iterator[int]:
-    """Number images that belong to nobody else, without a number in common between splits."""
-    start = SPLITS.index(split) * 1_000_000
-    yield from range(start, start + 1_000_000)
-
-
 def _read_parquet(folder: Path, split: str) -> Rows:
     rows: Any = load_dataset("parquet", data_files=str(folder / f"{split}.parquet"), split="train")
-    for row, own in zip(rows, _own_groups(split), strict=False):
+    for row, own in zip(rows, own_groups(split), strict=False):
         yield row["image"], row["label"], row.get("group", own)
 
 
@@ -103,7 +70,7 @@ def _read_pneumoniamnist(path: Path, split: str) -> Rows:
     part = {"validation": "val"}.get(split, split)
     with np.load(path) as arrays:
         images, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"].ravel()
-    for image, label, group in zip(images, labels, _own_groups(split), strict=False):
+    for image, label, group in zip(images, labels, own_groups(split), strict=False):
         yield Image.fromarray(image), int(label), group
 
 
@@ -111,7 +78,7 @@ def _read_fashion_mnist(folder: Path, split: str) -> Rows:
     kind, part = "t10k" if split == "test" else "train", FASHION_MNIST_PARTS[split]
     images = _read_idx(folder / f"{kind}-images-idx3-ubyte.gz", header=16).reshape(-1, 28, 28)[part]
     labels = _read_idx(folder / f"{kind}-labels-idx1-ubyte.gz", header=8)[part]
-    for image, label, group in zip(images, labels, _own_groups(split), strict=False):
+    for image, label, group in zip(images, labels, own_groups(split), strict=False):
         yield Image.fromarray(image), int(label), group
 
 

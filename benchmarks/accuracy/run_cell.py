@@ -15,11 +15,12 @@ import transformers
 from transformers import EvalPrediction, Trainer, set_seed
 
 from benchmarks.accuracy.assets import Assets
-from benchmarks.accuracy.backbones import BACKBONES, make_network
+from benchmarks.accuracy.backbones import load_splits, make_network, make_samples
 from benchmarks.accuracy.cell import Cell
-from benchmarks.accuracy.images import Split, load_images
 from benchmarks.accuracy.methods import METHODS
-from benchmarks.accuracy.subsets import Samples, stratified_subset
+from benchmarks.accuracy.samples import Samples
+from benchmarks.accuracy.splits import Split
+from benchmarks.accuracy.subsets import stratified_subset
 from benchmarks.accuracy.task import Task
 from hf_metalr.engine.history import HISTORY_NAME, read_history
 from hf_metalr.metrics import make_compute_metrics
@@ -35,32 +36,30 @@ def run_cell(cell: Cell, assets: Assets) -> dict[str, Any]:
         ``test`` (likewise, or None), ``seconds`` of training, ``diverged``: whether a logit was not finite, and with
         learned rates ``rates``: step → base rate of every layer group.
     """
-    splits = _images(cell.dataset, BACKBONES[cell.backbone].side, assets)
+    splits = _splits(cell.backbone, cell.dataset, assets)
     train = stratified_subset(splits["train"], cell.size, cell.seed)
     classes = int(splits["train"].labels.max()) + 1
     network = make_network(cell.backbone, classes, cell.pretrained, cell.seed, assets)
     metrics = _Metrics()
     with tempfile.TemporaryDirectory() as folder:
-        task = Task(cell, network, _samples(train, cell, augment=True), metrics, folder)
+        task = Task(cell, network, make_samples(cell.backbone, train, augment=True), metrics, folder)
         set_seed(cell.seed)
         start = time.perf_counter()
         trainer = METHODS[cell.method](task)
         seconds = time.perf_counter() - start
         rates = _kept_rates(Path(folder) / HISTORY_NAME)
     result: dict[str, Any] = {"key": cell.key, "cell": cell.to_dict()}
-    result["validation"] = _evaluate(trainer, _samples(splits["validation"], cell, augment=False))
-    result["test"] = _evaluate(trainer, _samples(splits["test"], cell, augment=False)) if cell.test else None
+    for split, wanted in (("validation", True), ("test", cell.test)):
+        result[split] = (
+            _evaluate(trainer, make_samples(cell.backbone, splits[split], augment=False)) if wanted else None
+        )
     result |= {"seconds": round(seconds, 2), "diverged": metrics.diverged}
     return result | ({"rates": rates} if rates else {})
 
 
 @lru_cache(maxsize=8)
-def _images(name: str, side: int, assets: Assets) -> dict[str, Split]:
-    return load_images(name, side, assets)
-
-
-def _samples(split: Split, cell: Cell, augment: bool) -> Samples:
-    return Samples(split, **BACKBONES[cell.backbone].normalisation, augment=augment)
+def _splits(backbone: str, dataset: str, assets: Assets) -> dict[str, Split]:
+    return load_splits(backbone, dataset, assets)
 
 
 class _Metrics:

@@ -1,15 +1,9 @@
-"""Small training sets, drawn by class from a seed, and the samples that a Trainer reads from them."""
-
-from typing import Any
+"""Small training sets, drawn by class from a seed."""
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from benchmarks.accuracy.images import Split
-
-# A light augmentation that suits X-rays, ultrasound, cells and clothes alike: mirrored, and moved by up to a sixteenth.
-SHIFT = 1 / 16
+from benchmarks.accuracy.splits import Split
 
 
 def stratified_subset(split: Split, size: int | str, seed: int) -> Split:
@@ -34,7 +28,7 @@ def stratified_subset(split: Split, size: int | str, seed: int) -> Split:
         members = (split.labels == label).nonzero().flatten()
         chosen.append(members[torch.randperm(len(members), generator=generator)[:share]])
     rows = torch.cat(chosen).sort().values
-    return Split(split.images[rows], split.labels[rows], split.groups[rows])
+    return Split(split.inputs[rows], split.labels[rows], split.groups[rows])
 
 
 def _shares(counts: Tensor, size: int) -> list[int]:
@@ -47,37 +41,3 @@ def _shares(counts: Tensor, size: int) -> list[int]:
         gain = torch.where(open_classes, step * (exact - shares), -torch.inf)
         shares[gain.argmax()] += step
     return shares.tolist()
-
-
-class Samples(Dataset):
-    """Normalised images as a model takes them.
-
-    Args:
-        split: the images.
-        mean: per channel, in units of a pixel (0 to 255).
-        std: likewise.
-        augment: mirror and move each image at random, from torch's global random stream, which the Trainer seeds.
-    """
-
-    def __init__(self, split: Split, mean: Tensor, std: Tensor, augment: bool) -> None:
-        self.split, self.augment = split, augment
-        self._mean, self._std = mean.view(-1, 1, 1), std.view(-1, 1, 1)
-
-    def __len__(self) -> int:
-        return len(self.split)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        image = self.split.images[index]
-        if self.augment:
-            image = _augmented(image)
-        pixels = (image.expand(3, -1, -1).float() - self._mean) / self._std
-        return {"pixel_values": pixels, "labels": int(self.split.labels[index])}
-
-
-def _augmented(image: Tensor) -> Tensor:
-    side = image.shape[-1]
-    most = round(side * SHIFT)
-    flip, down, right = torch.rand(()).item() < 0.5, *torch.randint(0, 2 * most + 1, (2,)).tolist()
-    padded = torch.nn.functional.pad(image, (most,) * 4)
-    moved = padded[:, down : down + side, right : right + side]
-    return moved.flip(-1) if flip else moved

@@ -8,7 +8,7 @@ from torch import nn
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from benchmarks.accuracy.cell import Cell
-from benchmarks.accuracy.subsets import Samples
+from benchmarks.accuracy.samples import Samples
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,11 @@ from benchmarks.accuracy import grid, run_cell
 from benchmarks.accuracy.assets import SHIPPED, Assets
 from benchmarks.accuracy.cell import Cell
 from benchmarks.accuracy.efficientnet_lite import EfficientNetLite0, SameConv2d
-from benchmarks.accuracy.images import SPLITS, Split, load_images, require_disjoint_groups
+from benchmarks.accuracy.images import load_images
+from benchmarks.accuracy.samples import Images
+from benchmarks.accuracy.splits import SPLITS, Split, require_disjoint_groups
 from benchmarks.accuracy.store import open_store, read_results
-from benchmarks.accuracy.subsets import Samples, stratified_subset
+from benchmarks.accuracy.subsets import stratified_subset
 from tests.benchmarks.tiny_task import make_split
 
 CELL = {"dataset": "pneumoniamnist", "size": 12, "backbone": "mobilenetv2_32px", "steps": 2, "batch": 4}
@@ -49,7 +51,7 @@ def test_the_test_split_is_not_touched_unless_asked_for(assets: Assets, monkeypa
             return super().__getitem__(split)
 
     splits = Guarded(load_images("pneumoniamnist", 32, assets))
-    monkeypatch.setattr(run_cell, "_images", lambda *_: splits)
+    monkeypatch.setattr(run_cell, "_splits", lambda *_: splits)
     assert run_cell.run_cell(Cell.from_dict(CELL), assets)["test"] is None
     with pytest.raises(AssertionError, match="was read"):
         run_cell.run_cell(Cell.from_dict(CELL | {"test": True}), assets)
@@ -165,21 +167,21 @@ def test_a_group_in_two_splits_is_an_error() -> None:
 
 def test_images_are_decoded_once_and_unchanged(assets: Assets) -> None:
     first, cached = load_images("pneumoniamnist", 28, assets), load_images("pneumoniamnist", 28, assets)
-    assert all(torch.equal(first[split].images, cached[split].images) for split in SPLITS)
+    assert all(torch.equal(first[split].inputs, cached[split].inputs) for split in SPLITS)
     source = datasets.Dataset.from_parquet(str(assets.find("pneumoniamnist") / "train.parquet"))
     pixels = torch.tensor(list(source[0]["image"].tobytes())).view(28, 28)  # 28 pixels is the images' own side
-    assert torch.equal(first["train"].images[0, 0].long(), pixels)
+    assert torch.equal(first["train"].inputs[0, 0].long(), pixels)
 
 
 def test_only_training_images_are_augmented_and_from_the_run_s_own_seed() -> None:
     statistics = torch.zeros(3), torch.ones(3)
-    plain, augmented = (Samples(make_split(8), *statistics, augment=augment) for augment in (False, True))
+    plain, augmented = (Images(make_split(8), *statistics, augment=augment) for augment in (False, True))
     torch.manual_seed(0)
     first = torch.stack([augmented[0]["pixel_values"] for _ in range(8)])
     torch.manual_seed(0)
     assert torch.equal(first, torch.stack([augmented[0]["pixel_values"] for _ in range(8)]))
     assert len({tuple(image.flatten().tolist()) for image in first}) > 4
-    assert torch.equal(plain[0]["pixel_values"], make_split(8).images[0].float())
+    assert torch.equal(plain[0]["pixel_values"], make_split(8).inputs[0].float())
 
 
 @pytest.mark.parametrize(("size", "kernel", "stride"), [(7, 3, 2), (8, 3, 2), (8, 5, 2), (7, 5, 1)])

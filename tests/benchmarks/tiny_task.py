@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from benchmarks.accuracy.cell import Cell
-from benchmarks.accuracy.images import Split
-from benchmarks.accuracy.subsets import Samples
+from benchmarks.accuracy.samples import Images
+from benchmarks.accuracy.splits import Split
 from benchmarks.accuracy.task import Task
 from tests.trainer.tiny import make_vit
 
@@ -21,6 +21,6 @@ def make_split(size: int, side: int = 16, classes: int = 3, seed: int = 0) -> Sp
 
 def make_task(folder: Any, method: str, network: nn.Module | None = None, **entries: Any) -> Task:
     cell = {"dataset": "tiny", "size": 24, "backbone": "vit", "rate": 1e-3, "seed": 0, "steps": 4, "batch": 4} | entries
-    samples = Samples(make_split(24), torch.full((3,), 127.5), torch.full((3,), 127.5), augment=False)
+    samples = Images(make_split(24), torch.full((3,), 127.5), torch.full((3,), 127.5), augment=False)
     network = make_vit(dropout=0.0) if network is None else network
     return Task(Cell.from_dict(cell | {"method": method}), network, samples, lambda prediction: {}, str(folder))
