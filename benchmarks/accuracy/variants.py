@@ -1,13 +1,19 @@
 """Update rules under trial, next-batch estimator only; what they gave is told in NOTES.md.
 
-For each layer group j, with the anchor θ_a (the parameters 1 to K steps ago) and the gradient g of the step at hand:
+For each layer group j, with an anchor θ_a behind the parameters and the gradient g of the step at hand:
 
-    s_j = ⟨g_j, θ_j − θ_a,j⟩ / (‖g_j‖ ‖θ_j − θ_a,j‖)               agreement over a horizon of 1 to K steps
+    s_j = ⟨g_j, θ_j − θ_a,j⟩ / (‖g_j‖ ‖θ_j − θ_a,j‖)               agreement over a horizon of about K steps
     n(x) = m̂(x) / √v̂(x)                                            Adam's normalised mean, within [−1, 1] or so
     ln α_j ← ln α_j − β_t [w n(mean_i s_i) + (1 − w) n(s_j) − o]      β_t = β / √(1 + t/τ)
 
-with a horizon K, the share w of the common scale, the decay τ and the optimism o. K = 1, w = 0, o = 0 and no decay is
-the package's next_batch with log_adam.
+with a horizon K, the share w of the common scale, the decay τ and the optimism o. The anchor is either the parameters
+of the last step whose number K divides ("jump"), or follows them by a K-th of the way at every step ("follow").
+K = 1, w = 0, o = 0 and no decay is the package's next_batch with log_adam.
+
+Why a horizon: with the update directions of the last K steps taken as given, θ − θ_a is what the parameters gain per
+unit of ln α if all K steps had been longer, so ⟨g, θ − θ_a⟩ is ∂L/∂ ln α over K steps. One step alone is noise for the
+most part, and sees sharp directions bounce where K steps see slow ones advance: it asks for rates that are too small.
+K = ∞ is what D-Adaptation, Prodigy and Mechanic measure, for one common scale.
 """
 
 import json
@@ -16,6 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch.optim import Optimizer
 from transformers import Trainer, TrainerCallback
 
@@ -29,6 +36,7 @@ from hf_metalr.equations import Moments, bound_lr, log_adam_update
 DEFAULTS: dict[str, Any] = {
     "hyper_lr": 0.1,
     "horizon": 1,
+    "anchor": "jump",
     "share": 0.0,
     "decay_steps": None,
     "optimism": 0.0,
@@ -64,15 +72,22 @@ class VariantRule:
         if not self._displacements.pending:
             self._displacements.remember()
             return
-        anew = step % self.settings["horizon"] == 0
-        dots, gradients, displacements = self._displacements.measure(remember=anew).tolist()
+        jump = self.settings["anchor"] == "jump" and step % self.settings["horizon"] == 0
+        dots, gradients, displacements = self._displacements.measure(remember=jump).tolist()
         self._displacements.pending = True  # measured again at the next step, from the same anchor or the new one
+        if self.settings["anchor"] == "follow":
+            self._follow()
         agreements = {
             name: dot / math.sqrt(g * d) if g * d > 0 else 0.0
             for name, dot, g, d in zip(self._displacements.parameters, dots, gradients, displacements, strict=True)
         }
         if all(map(math.isfinite, agreements.values())):
             self._move(agreements, step, scheduler)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        for name, parameters in self._displacements.parameters.items():
+            torch._foreach_lerp_(self._displacements._before[name], parameters, 1 / self.settings["horizon"])
 
     def _move(self, agreements: dict[str, float], step: int, scheduler: object | None) -> None:
         s = self.settings
