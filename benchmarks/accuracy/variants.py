@@ -48,12 +48,12 @@ DEFAULTS: dict[str, Any] = {
 
 
 def variant(task: Task) -> Trainer:
-    """Learn rates by the rule above. Settings: `DEFAULTS` and ``schedule``."""
-    settings = task.settings(**DEFAULTS, schedule="constant")
+    """Learn rates by the rule above. Settings: `DEFAULTS`, ``schedule`` and ``warmup_steps``."""
+    settings = task.settings(**DEFAULTS, schedule="constant", warmup_steps=0)
     assert task.cell.rate is not None
     optimizer = grouped_adamw(task.network, task.cell.rate)
     callback = _Callback(VariantRule(optimizer, settings), Path(task.folder) / HISTORY_NAME)
-    changes = {"lr_scheduler_type": settings["schedule"]}
+    changes = {"lr_scheduler_type": settings["schedule"], "warmup_steps": settings["warmup_steps"]}
     trainer = make_trainer(task, changes, optimizers=(optimizer, None), callbacks=[callback])
     trainer.train()
     return trainer
