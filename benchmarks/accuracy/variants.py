@@ -73,7 +73,7 @@ class VariantRule:
             self._displacements.remember()
             return
         jump = self.settings["anchor"] == "jump" and step % self.settings["horizon"] == 0
-        dots, gradients, displacements = self._displacements.measure(remember=jump).tolist()
+        dots, gradients, displacements = self._displacements.measure(follow=float(jump)).tolist()
         self._displacements.pending = True  # measured again at the next step, from the same anchor or the new one
         if self.settings["anchor"] == "follow":
             self._follow()
@@ -91,7 +91,7 @@ class VariantRule:
 
     def _move(self, agreements: dict[str, float], step: int, scheduler: object | None) -> None:
         s = self.settings
-        slowed = 1.0 if s["decay_steps"] is None else 1 / math.sqrt(1 + step / s["decay_steps"])
+        slowed = 1.0 if s["decay_steps"] is None else 1 / math.sqrt(1 + (step - 1) / s["decay_steps"])
         common = self._normalised("", sum(agreements.values()) / len(agreements))
         lrs = base_lrs(self.optimizer)
         for name, agreement in agreements.items():

@@ -124,12 +124,19 @@ def test_replayed_rates_are_constant_and_shuffling_deals_out_the_same_ones(tmp_p
     assert used["replay_mean"] == pytest.approx(dict.fromkeys(learned, product))
 
 
-def test_a_variant_at_its_defaults_is_the_next_batch_estimator(tmp_path: Path) -> None:
-    ours, variant = make_convnext(), make_convnext()
-    METHODS["metalr"](make_task(tmp_path / "a", "metalr", ours, settings=LEARNED))
+@pytest.mark.parametrize(
+    ("ours", "under_trial"),
+    [
+        ({}, {}),
+        ({"meta_horizon": 3, "hyper_lr_decay": 4.0}, {"anchor": "follow", "horizon": 3, "decay_steps": 4.0}),
+    ],
+)
+def test_a_variant_that_the_package_has_is_the_package_s(tmp_path: Path, ours: dict, under_trial: dict) -> None:
+    network, variant = make_convnext(), make_convnext()
+    METHODS["metalr"](make_task(tmp_path / "a", "metalr", network, settings=LEARNED | ours))
     (tmp_path / "b").mkdir()
-    METHODS["variant"](make_task(tmp_path / "b", "variant", variant, settings={"hyper_lr": 0.1}))
-    assert all(torch.equal(value, weights(variant)[name]) for name, value in weights(ours).items())
+    METHODS["variant"](make_task(tmp_path / "b", "variant", variant, settings={"hyper_lr": 0.1} | under_trial))
+    assert all(torch.equal(value, weights(variant)[name]) for name, value in weights(network).items())
 
 
 @pytest.mark.parametrize(
