@@ -31,7 +31,7 @@ from benchmarks.accuracy.store import open_store
 from benchmarks.accuracy.subsets import stratified_subset
 from benchmarks.accuracy.variants import DEFAULTS, VariantRule
 
-SIDE, STEPS, BATCH, SIZE = 28, 100, 16, 400
+SIDE, STEPS, BATCH, SIZE, PRETRAINING_STEPS = 28, 100, 16, 400, 800
 NETWORKS: dict[str, Callable[[int], nn.Module]] = {"cnn": SmallCNN, "vit": SmallViT}
 TASKS = (("cnn", "fashion"), ("vit", "fashion"), ("cnn", "pneumonia"), ("vit", "pneumonia"), ("cnn", "busi"))
 FIXED_RATES = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
@@ -44,9 +44,10 @@ def fine_tune(
     """Return the balanced accuracy after fine-tuning; ``rule=None`` keeps the rate fixed."""
     splits = _target(target, assets)
     train, validation = stratified_subset(splits["train"], SIZE, seed), splits["validation"]
+    weights = _pretrained(network, assets)  # which may draw numbers, so before the seed
     torch.manual_seed(seed)
     model = NETWORKS[network](5)
-    model.load_state_dict(_pretrained(network, assets))
+    model.load_state_dict(weights)
     model.fc = nn.Linear(WIDTH, int(splits["train"].labels.max()) + 1)
     nn.init.normal_(model.fc.weight, std=0.02)
     nn.init.zeros_(model.fc.bias)
@@ -106,8 +107,8 @@ def _pretrained(network: str, assets: Assets) -> dict[str, Tensor]:
     pixels = _normalised(train.inputs)
     model = NETWORKS[network](5)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=0.01)
-    scheduler = CosineAnnealingLR(optimizer, 800)
-    for step in range(800):
+    scheduler = CosineAnnealingLR(optimizer, PRETRAINING_STEPS)
+    for step in range(PRETRAINING_STEPS):
         rows = torch.randint(0, len(pixels), (64,))
         batch = pixels[rows].flip(-1) if step % 2 else pixels[rows]
         optimizer.zero_grad()
