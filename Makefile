@@ -7,7 +7,7 @@ EXTRAS      ?= dev
 BIN   := $(VENV)/bin
 READY  := $(VENV)/.installed
 
-.PHONY: help test demo lint types benchmark clean
+.PHONY: help test demo lint types benchmark bench clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -34,6 +34,11 @@ types: $(READY)  ## static types of the package
 
 benchmark: $(READY)  ## time and memory of a training step
 	$(BIN)/python -m benchmarks.cost $(ARGS)
+
+# DATA names folders with more image sets and networks (benchmarks/README.md); those shipped are always found.
+bench: $(READY)  ## accuracy with fixed and with learned rates, a reduced grid (under 20 minutes on two cores)
+	$(BIN)/python -m benchmarks.accuracy.grid benchmarks/accuracy/grids/bench.yaml --assets $(DATA) --out outputs/bench/results.jsonl $(ARGS)
+	$(BIN)/python -m benchmarks.accuracy.report outputs/bench/results.jsonl --out outputs/bench
 
 clean:  ## remove the environment and what tools left behind
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""The displacement Δ = θ̂ − θ of the last optimizer step, for one copy of the trainable parameters."""
+"""The displacement Δ = θ̂ − θ of the last optimizer step, or steps, for one copy of the trainable parameters."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -61,12 +61,14 @@ class Displacements:
         self._note_step()
 
     @torch.no_grad()
-    def measure(self, scale: float = 1.0, remember: bool = False) -> Tensor:
+    def measure(self, scale: float = 1.0, follow: float = 0.0) -> Tensor:
         """Return ``⟨g, Δ⟩``, ``‖g‖²`` and ``‖Δ‖²`` for every layer group, with ``g = .grad / scale``.
 
         Args:
             scale: what the gradients are too large by.
-            remember: remember the present parameters in the same pass, for the step that is about to be taken.
+            follow: move what is remembered by this share of the way to the present parameters in the same pass, for the
+                step that is about to be taken. 1 remembers that step alone; 1/K reaches back over about K steps. 0
+                leaves nothing pending.
 
         Returns:
             Shape (3, groups), float64 where the device has it; this process's share where parameters are sharded.
@@ -76,11 +78,11 @@ class Displacements:
             total = torch.zeros(3, dtype=accumulator(group[0].device), device=group[0].device)
             for parameter, before in zip(group, self._before[name], strict=True):
                 # Summed over processes by an average, so each shard counts as often as there are shards.
-                total += _measure(parameter, before, remember).to(total.device) * shard_count(parameter)
+                total += _measure(parameter, before, follow).to(total.device) * shard_count(parameter)
             sums.append(total.to(sums[0].device) if sums else total)
         measured = torch.stack(sums, dim=1)
         self.pending = False
-        if remember:
+        if follow > 0:
             self._note_step()
         return measured / torch.tensor([[scale], [scale**2], [1.0]], dtype=measured.dtype, device=measured.device)
 
@@ -147,7 +149,7 @@ class Displacements:
         self.pending = True
 
 
-def _measure(parameter: Tensor, before: Tensor, remember: bool) -> Tensor:
+def _measure(parameter: Tensor, before: Tensor, follow: float) -> Tensor:
     """Return ``⟨g, Δ⟩``, ``‖g‖²``, ``‖Δ‖²`` of one tensor, unscaled; shape (3,)."""
     parts = []
     for now, old, gradient in _pieces(parameter, before):
@@ -156,8 +158,10 @@ def _measure(parameter: Tensor, before: Tensor, remember: bool) -> Tensor:
         parts.append(zero if gradient is None else inner_product(gradient, displacement))
         parts.append(zero if gradient is None else inner_product(gradient, gradient))
         parts.append(inner_product(displacement, displacement))
-        if remember:
+        if follow == 1:
             old.copy_(now)
+        elif follow > 0:
+            old.lerp_(now, follow)
     wide = accumulator(parameter.device)
     return torch.stack([part.to(wide) for part in parts]).view(-1, 3).sum(0)
 

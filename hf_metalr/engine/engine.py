@@ -8,7 +8,7 @@ when a step is really taken:
                  rescale:  θ' = θ̂ + (α_j'/α_j − 1) Δ_j, the step that the new rates α' would have taken
 
     next_batch   the gradient that the next step computes anyway stands in for ∇L_meta(θ̂); the new rates act from that
-    step on
+    step on. Δ may reach back over several steps (``horizon``).
 
 Source: MetaLR (arXiv 2206.01408); the next-batch estimator is hypergradient descent (Baydin et al. 2018) per layer
 group.
@@ -224,7 +224,9 @@ class MetaLR:
 
     def _meta_step_from_training_gradient(self) -> None:
         lrs, due = self._displacements.lrs, self._is_due()
-        sums = self._displacements.measure(gradient_scale(self.optimizer), remember=due)
+        sums = self._displacements.measure(
+            gradient_scale(self.optimizer), follow=1 / self.config.horizon if due else 0.0
+        )
         self._move_rates(self._averaged(sums, lrs), meta_loss=None)
         if due:  # the rates that the coming step will use
             self._displacements.lrs = effective_lrs(self.optimizer)

@@ -1,11 +1,10 @@
 """Rate-update rules with their state; the equations are in `hf_metalr.equations.lr_updates`."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from hf_metalr.engine.config import MetaLRConfig
-from hf_metalr.equations import Moments, hypergradient, log_adam_update, proportional_update
+from hf_metalr.equations import Moments, decayed_hyper_lr, hypergradient, log_adam_update, proportional_update
 
 
 @dataclass(frozen=True)
@@ -73,13 +72,14 @@ class ProportionalRule:
 class LogAdamRule:
     """Adam on ``ln α``; its state is one pair of running moments per layer group."""
 
-    def __init__(self, hyper_lr: float) -> None:
-        self.hyper_lr = hyper_lr
+    def __init__(self, hyper_lr: float, decay: float | None = None) -> None:
+        self.hyper_lr, self.decay = hyper_lr, decay
         self._moments: dict[str, Moments] = {}
 
     def propose(self, layer_group: str, lr: float, measurement: Measurement) -> float:
         moments = self._moments.get(layer_group, Moments())
-        lr, self._moments[layer_group] = log_adam_update(lr, measurement.agreement, self.hyper_lr, moments)
+        hyper_lr = decayed_hyper_lr(self.hyper_lr, moments.steps, self.decay)
+        lr, self._moments[layer_group] = log_adam_update(lr, measurement.agreement, hyper_lr, moments)
         return lr
 
     def state_dict(self) -> dict[str, list[float]]:
@@ -91,5 +91,6 @@ class LogAdamRule:
 
 def make_rule(config: MetaLRConfig) -> UpdateRule:
     """Return the rule that the configuration names."""
-    rules: dict[str, Callable[[float], UpdateRule]] = {"proportional": ProportionalRule, "log_adam": LogAdamRule}
-    return rules[config.lr_update](config.effective_hyper_lr)
+    if config.lr_update == "proportional":
+        return ProportionalRule(config.effective_hyper_lr)
+    return LogAdamRule(config.effective_hyper_lr, config.hyper_lr_decay)

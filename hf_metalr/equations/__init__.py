@@ -4,7 +4,7 @@ from hf_metalr.equations.bootstrap import bootstrap_interval
 from hf_metalr.equations.expected_distance import expected_distance_normal, expected_distance_uniform
 from hf_metalr.equations.feature_similarity import linear_cka
 from hf_metalr.equations.hypergradient import accumulator, hypergradient, inner_product
-from hf_metalr.equations.lr_updates import Moments, bound_lr, log_adam_update, proportional_update
+from hf_metalr.equations.lr_updates import Moments, bound_lr, decayed_hyper_lr, log_adam_update, proportional_update
 from hf_metalr.equations.parameter_distance import (
     angle,
     by_unit,
@@ -26,6 +26,7 @@ __all__ = [
     "bootstrap_interval",
     "bound_lr",
     "by_unit",
+    "decayed_hyper_lr",
     "expected_distance_normal",
     "expected_distance_uniform",
     "gradient_to_weight_ratio",

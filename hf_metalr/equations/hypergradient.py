@@ -8,6 +8,11 @@ enters the look-ahead point linearly, so the chain rule needs no second derivati
 
 A *negative* hypergradient says that a larger rate would have lowered the meta loss.
 
+Over several steps, with their update directions taken as given, Δ is the sum of their displacements: ⟨∇L_meta(θ), Δ⟩ is
+then what the loss would lose, or gain, had all of them been longer. One step alone is short-sighted: sharp directions
+bounce from step to step where slow ones advance, which asks for rates that are too small (Wu et al. 2018, arXiv
+1803.02021).
+
 Source: MetaLR (arXiv 2206.01408), equation 2; exact for every optimizer whose displacement is proportional to its
 learning rate (SGD, momentum, Adam, AdamW with decoupled decay, Lion, …).
 """

@@ -71,6 +71,22 @@ def log_adam_update(
     return lr * math.exp(change), Moments(first, second, steps)
 
 
+def decayed_hyper_lr(hyper_lr: float, steps: int, decay: float | None) -> float:
+    """Return ``β / √(1 + t/τ)``: nearly ``β`` for the first τ meta steps, then slower and slower.
+
+    The sum over ``t`` still grows without bound, so that no rate is out of reach.
+
+    Args:
+        hyper_lr: ``β`` at the start.
+        steps: ``t``, meta steps before this one.
+        decay: ``τ`` in meta steps; None keeps ``β``.
+
+    >>> decayed_hyper_lr(0.2, steps=60, decay=20)
+    0.1
+    """
+    return hyper_lr if decay is None else hyper_lr / math.sqrt(1 + steps / decay)
+
+
 def bound_lr(proposed: float, lr: float, min_lr: float, max_lr: float, max_change: float) -> float:
     """Return the proposed rate within ``[lr/max_change, lr·max_change]`` and within ``[min_lr, max_lr]``.
 

@@ -60,6 +60,20 @@ class MetaLRTrainingArguments(TrainingArguments):
             "help": "How fast rates move; by default 0.1 with 'proportional' (the paper) and 0.03 with 'log_adam'."
         },
     )
+    hyper_lr_decay: float | None = field(
+        default=None,
+        metadata={
+            "help": "Let the hyper-LR fall as 1/sqrt(1 + t/N) over the meta steps t ('log_adam' only), so that rates "
+            "that start far off get home early; by default it stays."
+        },
+    )
+    meta_horizon: int = field(
+        default=1,
+        metadata={
+            "help": "Over how many past steps a hypergradient reaches ('next_batch' with 'log_adam' only); 1 is the "
+            "last step alone."
+        },
+    )
     meta_every: int = field(default=1, metadata={"help": "Move the rates at every K-th optimizer step."})
     meta_batch_size: int | None = field(
         default=None,
@@ -163,6 +177,8 @@ class MetaLRTrainingArguments(TrainingArguments):
             estimator=estimator,
             lr_update=self.lr_update,  # type: ignore[arg-type]  # checked by MetaLRConfig
             hyper_lr=self.hyper_lr,
+            hyper_lr_decay=self.hyper_lr_decay,
+            horizon=self.meta_horizon,
             meta_every=self.meta_every,
             min_lr=self.min_lr,
             max_lr=self.max_lr,

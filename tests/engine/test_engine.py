@@ -18,6 +18,7 @@ from hf_metalr.engine import MetaLR, MetaLRConfig, MetaStep
 from tests.engine.problem import LAYER_GROUPS, OPTIMIZERS, loss_on, make_batch, make_model, train_step
 
 ESTIMATORS = ["lookahead", "next_batch"]
+UPDATES = ["proportional", "log_adam"]
 META_BATCH = make_batch(999)
 
 
@@ -186,12 +187,18 @@ def test_a_group_without_gradient_and_a_rate_of_zero_stay_where_they_are() -> No
     assert run.engine.learning_rates["stem"] != 0.05
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-@pytest.mark.parametrize("lr_update", ["proportional", "log_adam"])
-def test_a_run_restored_from_its_state_equals_the_straight_run(estimator: str, lr_update: str) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"estimator": estimator, "lr_update": update} for estimator in ESTIMATORS for update in UPDATES),
+        {"estimator": "next_batch", "horizon": 3, "hyper_lr_decay": 4.0},
+    ],
+    ids=str,
+)
+def test_a_run_restored_from_its_state_equals_the_straight_run(settings: dict) -> None:
     # catches: lost moments, a lost pending displacement, a meta step counter that starts again
     def start() -> Run:
-        return Run("adamw", estimator=estimator, lr_update=lr_update, hyper_lr=0.1)
+        return Run("adamw", hyper_lr=0.1, **settings)
 
     straight = start().train(9)
     first = start().train(5)
@@ -241,6 +248,11 @@ def test_learned_rates_stay_python_floats() -> None:
         ({"min_lr": 1e-2, "max_lr": 1e-3}, "0 < min_lr <= max_lr"),
         ({"min_lr": 0.0}, "0 < min_lr <= max_lr"),
         ({"max_lr_change": 1.0}, "max_lr_change must be above 1"),
+        ({"horizon": 0}, "horizon must be an integer of at least 1"),
+        ({"horizon": 5, "lr_update": "log_adam"}, "horizon above 1 needs estimator='next_batch'"),
+        ({"horizon": 5, "estimator": "next_batch"}, "found horizon=5 with 'next_batch', 'proportional' and 1"),
+        ({"hyper_lr_decay": 20}, "hyper_lr_decay must be above 0 .* needs lr_update='log_adam'"),
+        ({"hyper_lr_decay": 0.0, "lr_update": "log_adam"}, "hyper_lr_decay must be above 0"),
     ],
 )
 def test_settings_out_of_range_are_refused_in_words(settings: dict, message: str) -> None:

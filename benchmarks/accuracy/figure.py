@@ -1,0 +1,52 @@
+"""The picture: a score against the rate that training started from."""
+
+from matplotlib.figure import Figure
+
+from benchmarks.accuracy.summary import Scores, estimate
+
+# Okabe and Ito (2008): told apart with any colour vision; black is for the fixed rates.
+COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS = "osD^vPX"
+PANELS_PER_ROW = 3
+
+
+def accuracy_by_rate(scores: Scores, metric: str) -> Figure:
+    """Draw one panel per task: a line per method over the initial rates, mean over seeds with its standard error.
+
+    A method that takes no rate is a horizontal line.
+    """
+    tasks = scores.tasks
+    columns = min(PANELS_PER_ROW, len(tasks))
+    rows = -(-len(tasks) // columns)
+    figure = Figure(figsize=(4.6 * columns, 3.4 * rows + 0.8), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=False)
+    for axes, task in zip(grid.flat, tasks, strict=False):
+        for index, method in enumerate(scores.methods):
+            _draw(axes, scores, method, task, COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)])
+        axes.set_xscale("log")
+        axes.set_title(task, loc="left", fontsize=10)
+        axes.set_xlabel("initial learning rate")
+        axes.set_ylabel(metric.replace("_", " "))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", linewidth=0.4, color="#CCCCCC")
+    for axes in list(grid.flat)[len(tasks) :]:
+        axes.set_visible(False)
+    handles = {label: line for axes in grid.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles, loc="outside lower left", fontsize=8, frameon=False, ncols=columns)
+    return figure
+
+
+def _draw(axes, scores: Scores, method: str, task: str, colour: str, marker: str) -> None:
+    points = []
+    for rate in scores.rates(method):
+        values = [score for run in scores.runs(method, task) if (score := scores.at(method, run, rate)) is not None]
+        if values:
+            points.append((rate, estimate(values)))
+    if not points:
+        return
+    if points[0][0] is None:
+        axes.axhline(points[0][1].mean, color=colour, linestyle=":", label=method)
+        return
+    rates, means = [rate for rate, _ in points], [point.mean for _, point in points]
+    errors = [point.error if point.count > 1 else 0.0 for _, point in points]
+    axes.errorbar(rates, means, errors, color=colour, marker=marker, markersize=4, linewidth=1.4, label=method)

@@ -1,0 +1,56 @@
+"""How each method trains: a Trainer made as a user would make it, handed back when it has trained."""
+
+from collections.abc import Callable
+
+from transformers import Trainer
+
+from benchmarks.accuracy.rivals import controls, heads, l2_sp, layer_rates, parameter_free, released
+from benchmarks.accuracy.task import Task, make_trainer
+from benchmarks.accuracy.variants import variant
+from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments
+
+
+def adamw(task: Task) -> Trainer:
+    """Fine-tune everything at one rate. Settings: ``schedule``, ``warmup_steps``."""
+    settings = task.settings(schedule="constant", warmup_steps=0)
+    changes = {"lr_scheduler_type": settings["schedule"], "warmup_steps": settings["warmup_steps"]}
+    return _trained(make_trainer(task, changes))
+
+
+def head_10x(task: Task) -> Trainer:
+    """Fine-tune with the backbone at a tenth of the head's rate. Settings: ``schedule``."""
+    changes = {"lr_scheduler_type": task.settings(schedule="constant")["schedule"]}
+    changes |= {"meta_estimator": "off", "backbone_lr_scale": 0.1}
+    return _trained(make_trainer(task, changes, MetaLRTrainer, MetaLRTrainingArguments))
+
+
+def metalr(task: Task) -> Trainer:
+    """Learn the rates. Settings: those of `MetaLRTrainingArguments`."""
+    return _trained(make_trainer(task, dict(task.cell.settings), MetaLRTrainer, MetaLRTrainingArguments))
+
+
+def _trained(trainer: Trainer) -> Trainer:
+    trainer.train()
+    return trainer
+
+
+METHODS: dict[str, Callable[[Task], Trainer]] = {
+    "adamw": adamw,
+    "head_10x": head_10x,
+    "metalr": metalr,
+    "head_only": heads.head_only,
+    "lp_ft": heads.lp_ft,
+    "gradual_unfreezing": heads.gradual_unfreezing,
+    "layer_decay": layer_rates.layer_decay,
+    "auto_rgn": layer_rates.auto_rgn,
+    "l2_sp": l2_sp.l2_sp,
+    "prodigy": parameter_free.prodigy,
+    "schedule_free": parameter_free.schedule_free,
+    "dog": parameter_free.dog,
+    "ldog": parameter_free.ldog,
+    "released": released.released,
+    "variant": variant,
+    "replay": controls.replay,
+    "replay_shuffled": controls.replay_shuffled,
+    "replay_mean": controls.replay_mean,
+}
