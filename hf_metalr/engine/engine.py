@@ -15,7 +15,7 @@ group.
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -238,7 +238,7 @@ class MetaLR:
             torch.enable_grad(),
             isolated_rng(mixed_seed(self.seed, self.step, self.rank)),
             kept_buffers(self.model),
-            hidden_gradients(self.model, self.optimizer),
+            hidden_gradients(self._parameters()),
         ):
             loss = self.meta_loss()
             (loss * scale).backward()
@@ -252,6 +252,12 @@ class MetaLR:
         self._displacements.rescale(
             {name: lr / before[name] for name, lr in self.learning_rates.items() if before[name] > 0}
         )
+
+    def _parameters(self) -> Iterator[nn.Parameter]:
+        """Those of the model and of the optimizer: a loss can have parameters of its own."""
+        yield from self.model.parameters()
+        for group in self.optimizer.param_groups:
+            yield from group["params"]
 
     def _averaged(self, sums: Tensor, lrs: dict[str, float]) -> dict[str, Measurement]:
         """Average over processes; the norms are the same on all of them, unless parameters are sharded."""

@@ -1,13 +1,12 @@
 """Running a meta forward and backward so that it leaves no trace in the training it serves."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import nn
-from torch.optim import Optimizer
 
 
 @contextmanager
@@ -58,20 +57,15 @@ def kept_buffers(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def hidden_gradients(model: nn.Module, optimizer: Optimizer) -> Iterator[None]:
-    """Set every ``.grad`` aside, so that a backward starts from none, and put the same tensors back afterwards.
-
-    Those of the optimizer, too: a loss can have parameters of its own.
-    """
-    owned = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    parameters = list({id(parameter): parameter for parameter in (*model.parameters(), *owned)}.values())
-    gradients = [parameter.grad for parameter in parameters]
-    for parameter in parameters:
+def hidden_gradients(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
+    """Set every ``.grad`` aside, so that a backward starts from none, and put the same tensors back afterwards."""
+    kept = [(parameter, parameter.grad) for parameter in {id(p): p for p in parameters}.values()]
+    for parameter, _ in kept:
         parameter.grad = None
     try:
         yield
     finally:
-        for parameter, gradient in zip(parameters, gradients, strict=True):
+        for parameter, gradient in kept:
             parameter.grad = gradient
 
 

@@ -14,6 +14,8 @@ _ESTIMATORS = ("lookahead", "next_batch", "off")
 
 _NUMBERS: dict[str, Any] = {
     "hyper_lr": Real,
+    "hyper_lr_decay": Real,
+    "meta_horizon": Integral,
     "meta_every": Integral,
     "meta_batch_size": Integral,
     "min_lr": Real,
@@ -24,7 +26,7 @@ _NUMBERS: dict[str, Any] = {
     "head_hold_epochs": Real,
     "meta_split": Real,
 }
-_OPTIONAL_NUMBERS = ("hyper_lr", "meta_batch_size", "meta_split")
+_OPTIONAL_NUMBERS = ("hyper_lr", "hyper_lr_decay", "meta_batch_size", "meta_split")
 
 # They step inside the backward pass, where no displacement of a whole optimizer step exists.
 _STEPPING_INSIDE_BACKWARD = ("lomo", "adalomo")

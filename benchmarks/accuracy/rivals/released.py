@@ -65,7 +65,7 @@ class _Ascending(TrainerCallback):
         }
         before = [p.detach().clone() for group in self._groups.values() for p in group]
         self._move(training, lrs)
-        with kept_buffers(self._network), hidden_gradients(self._network):
+        with kept_buffers(self._network), hidden_gradients(self._network.parameters()):
             self._network(**self._meta_batch).loss.backward()
             found = {
                 name: sum(
