@@ -129,7 +129,7 @@ def rank_backbones(
         classes=len(torch.unique(samples.targets)) if samples.task == "classification" else None,
         confidence=confidence,
         settings=settings | {"task": samples.task, "dtype": str(precision or torch.float32).removeprefix("torch.")},
-        notes=make_notes(models_in_order, names, chance, len(samples), confidence),
+        notes=make_notes(models_in_order, names, chance, len(samples), samples.copies, confidence),
     )
 
 

@@ -1,11 +1,12 @@
 """Rankings of real, tiny backbones: the numbers are those of the scores, in the order that the data demand."""
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from datasets import Dataset, Features, Image, List, Value, disable_progress_bars
+from datasets import ClassLabel, Dataset, Features, Image, List, Value, concatenate_datasets, disable_progress_bars
 from transformers import AutoModel, AutoModelForImageClassification
 from transformers.utils import logging
 
@@ -282,3 +283,36 @@ def test_progress_bars_can_be_switched_off(vit, capsys, request):
     logging.disable_progress_bar()
     rank_backbones([vit], image_data(), scores=[H_SCORE])
     assert capsys.readouterr().err == ""
+
+
+def test_of_rows_with_the_same_input_the_first_is_scored(vit):
+    # catches: a neighbour that is the sample itself, and evidence that is infinite because a sample occurs twice
+    data = image_data()
+    repeated = concatenate_datasets([data, data.select(range(0, 48, 2))])
+    ranking = rank_backbones([vit], repeated, scores=[NEAREST_NEIGHBOR, LOG_EVIDENCE])
+    once = rank_backbones([vit], data, scores=[NEAREST_NEIGHBOR, LOG_EVIDENCE])
+    assert ranking.models == once.models
+    assert ranking.notes == ("24 rows are left out: earlier ones hold the same input.", *once.notes)
+
+
+def test_labels_that_a_part_lacks_are_left_out(vit):
+    rows = [[1, 0, 0] if index % 2 else [0, 1, 0] for index in range(47)] + [[0, 0, 1]]
+    data = Dataset.from_dict(
+        {"image": pictures(48), "label": rows}, features=Features({"image": Image(), "label": List(Value("int64"))})
+    )
+    assert rank_backbones([vit], data, max_samples=12).models[0].scores[LOG_EVIDENCE].value is not None
+
+
+def test_images_by_path_leave_no_file_open(vit, tmp_path):
+    paths = []
+    for index, picture in enumerate(pictures(24)):
+        paths.append(str(tmp_path / f"{index}.png"))
+        picture.save(paths[-1])
+    features = Features({"image": Image(), "label": ClassLabel(num_classes=3)})
+    data = Dataset.from_dict({"image": paths, "label": [index % 3 for index in range(24)]}, features=features)
+    ranking = rank_backbones([vit], data, scores=[H_SCORE])
+    assert ranking.models == rank_backbones([vit], image_data(24), scores=[H_SCORE]).models
+    Path(paths[5]).write_bytes(Path(paths[5]).read_bytes()[:300])
+    with pytest.raises(ValueError, match="found none in row 5"):
+        rank_backbones([vit], data, scores=[H_SCORE])
+    gc.collect()  # an open file would speak up here, and warnings are errors
