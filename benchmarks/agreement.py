@@ -1,6 +1,6 @@
 """How well scores agree with fine-tuning: rank correlation, random twins, and what a wrong pick costs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.stats import weightedtau
@@ -28,9 +28,15 @@ def agreement(
     means = []
     for _ in range(draws):
         sets = [pairs[index] for index in random.integers(len(pairs), size=len(pairs))]
-        taus = [_tau(pair[random.integers(len(pair), size=len(pair))]) for pair in sets]
-        means.append(np.nanmean(taus) if np.isfinite(taus).any() else np.nan)
-    return float(np.nanmean([_tau(pair) for pair in pairs])), *np.nanquantile(means, [0.025, 0.975]).tolist()
+        means.append(_mean([_tau(pair[random.integers(len(pair), size=len(pair))]) for pair in sets]))
+    known = [mean for mean in means if np.isfinite(mean)] or [float("nan")]
+    return _mean([_tau(pair) for pair in pairs]), *np.quantile(known, [0.025, 0.975]).tolist()
+
+
+def _mean(taus: Sequence[float]) -> float:
+    """Of those that are defined; NaN for none."""
+    known = [tau for tau in taus if np.isfinite(tau)]
+    return sum(known) / len(known) if known else float("nan")
 
 
 def _tau(pair: np.ndarray) -> float:
