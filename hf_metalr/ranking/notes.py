@@ -14,6 +14,7 @@ def make_notes(
     names: Sequence[str],
     chance: Mapping[str, float],
     samples: int,
+    copies: int,
     confidence: float,
 ) -> tuple[str, ...]:
     """Return the warnings that apply."""
@@ -31,7 +32,7 @@ def make_notes(
         if score.value is None
     ]
     trained = [model for model in models if not model.is_random]
-    notes = []
+    notes = [_left_out(copies)] if copies else []
     if wide:
         notes.append(
             f"Fewer samples ({samples}) than twice the channels of {', '.join(wide)}: LogME, H-score and probe "
@@ -47,6 +48,13 @@ def make_notes(
             f"Undefined, because the features explain the labels exactly: {', '.join(undefined)}. Use more samples."
         )
     return tuple(notes)
+
+
+def _left_out(copies: int) -> str:
+    words = (
+        "1 row is left out: an earlier one holds" if copies == 1 else f"{copies} rows are left out: earlier ones hold"
+    )
+    return f"{words} the same input."
 
 
 def _tied_with_twins(models: Sequence[RankedBackbone], first: str) -> list[str]:

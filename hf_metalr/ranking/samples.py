@@ -2,18 +2,20 @@
 
 import hashlib
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import datasets
 import torch
 from torch import Tensor
 
-from hf_metalr.ranking.targets import Task, read_targets
+from hf_metalr.ranking.targets import Task, of_kept_rows, read_targets
 
 Modality = Literal["image", "text"]
+# PIL raises SyntaxError for broken PNG chunks.
+_UNREADABLE = (OSError, ValueError, SyntaxError)
 _LABEL_NAMES = ("label", "labels", "target", "targets")
 
 
@@ -28,6 +30,7 @@ class Samples:
         task: what the targets are.
         rows: the row of each sample in the user's data set, for messages.
         fingerprint: a hash of all inputs.
+        copies: how many rows were left out, because an earlier one holds the same input.
     """
 
     inputs: datasets.Dataset
@@ -36,6 +39,7 @@ class Samples:
     task: Task
     rows: Sequence[int]
     fingerprint: str
+    copies: int = 0
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -57,7 +61,9 @@ def read_samples(
 ) -> Samples:
     """Find and check the columns, draw at most `max_samples` rows, and look at every input.
 
-    Of classes each keeps its share in the draw. Formats and transforms of the data set are passed over.
+    Of classes each keeps its share in the draw. Formats and transforms of the data set are passed over. Of rows with
+    the same input the first is kept: leave-one-out and cross-validation would find the copy of what they leave out, and
+    with more channels than samples the evidence of a linear model is infinite where one sample occurs twice.
 
     Raises:
         ValueError: no map-style data set, no or several candidates for a column, targets that cannot be scored, or
@@ -78,7 +84,14 @@ def read_samples(
     inputs = plain.select_columns([input_column]).rename_column(input_column, "input")
     if modality == "image":
         inputs = inputs.cast_column("input", datasets.Image(decode=False))
-    return Samples(inputs, modality, targets, task, rows, _inspect(inputs, modality, rows))
+    digests = _digests(inputs, modality, rows)
+    first = sorted({digest: place for place, digest in reversed(list(enumerate(digests)))}.values())
+    fingerprint = hashlib.sha256(b"".join(digests[place] for place in first)).hexdigest()
+    kept_rows = [rows[place] for place in first]
+    copies = len(rows) - len(first)
+    return Samples(
+        inputs.select(first), modality, of_kept_rows(targets[first], task), task, kept_rows, fingerprint, copies
+    )
 
 
 def _require_dataset(dataset: Any) -> None:
@@ -162,37 +175,36 @@ def _drawn_rows(targets: Tensor, task: Task, count: int, seed: int) -> list[int]
     return sorted(order[:count].tolist())
 
 
-def _inspect(inputs: datasets.Dataset, modality: Modality, rows: Sequence[int]) -> str:
-    """Hash all inputs, and refuse what is missing or does not begin like an image, before any model runs."""
-    digest = hashlib.sha256()
+def _digests(inputs: datasets.Dataset, modality: Modality, rows: Sequence[int]) -> list[bytes]:
+    """Hash each input, and refuse what is missing or does not begin like an image, before any model runs."""
+    digests = []
     for row, value in zip(rows, inputs["input"], strict=True):
         if value is None:
             raise ValueError(f"`dataset` must not miss an input, found none in row {row}. Drop it: dataset.filter(…).")
-        content = value.encode() if modality == "text" else _image_content(value, row)
-        digest.update(len(content).to_bytes(8, "little") + content)
-    return digest.hexdigest()
+        try:
+            content = value.encode() if modality == "text" else _image_content(value)
+        except _UNREADABLE as error:
+            raise _no_image(row, error) from error
+        digests.append(hashlib.sha256(content).digest())
+    return digests
 
 
-def _image_content(stored: dict[str, Any], row: int) -> bytes:
-    """What tells the image from another: its bytes, or the path, size and age of its file."""
+def _image_content(stored: dict[str, Any]) -> bytes:
     import PIL.Image
 
-    path, content = stored.get("path"), stored.get("bytes")
-    try:
-        with PIL.Image.open(io.BytesIO(content) if content is not None else str(path)):
-            pass
-        status = os.stat(path) if content is None and path else None
-    except (OSError, ValueError, SyntaxError) as error:
-        raise _no_image(row, error) from error
-    return (
-        content if status is None and content else f"{path} {status and (status.st_size, status.st_mtime_ns)}".encode()
-    )
+    content = stored["bytes"] if stored.get("bytes") is not None else Path(str(stored.get("path"))).read_bytes()
+    with PIL.Image.open(io.BytesIO(content)):
+        return content
 
 
 def _decoded(stored: dict[str, Any], row: int) -> Any:
+    import PIL.Image
+    import PIL.ImageOps
+
     try:
-        return datasets.Image(mode="RGB").decode_example(stored)
-    except (OSError, ValueError, SyntaxError) as error:  # PIL raises SyntaxError for broken PNG chunks
+        with PIL.Image.open(io.BytesIO(_image_content(stored))) as image:
+            return PIL.ImageOps.exif_transpose(image).convert("RGB")
+    except _UNREADABLE as error:
         raise _no_image(row, error) from error
 
 

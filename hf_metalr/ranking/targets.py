@@ -41,9 +41,34 @@ def read_targets(dataset: datasets.Dataset, column: str) -> tuple[Tensor, Task]:
     return _classes(targets.long(), column), "classification"
 
 
+def of_kept_rows(targets: Tensor, task: Task) -> Tensor:
+    """Return the targets of the rows that are scored as the scores want them.
+
+    Numbers are centred, because LogME has no intercept; labels of a multi-label task that no row has are left out.
+
+    Raises:
+        ValueError: all numbers are the same, or no row has a label.
+    """
+    if task == "regression":
+        if targets.min() == targets.max():
+            raise ValueError(f"The targets of the scored rows must differ, found only {float(targets[0])}.")
+        return targets - targets.mean()
+    if task == "multi-label":
+        kept = targets[:, targets.any(dim=0)]
+        if not kept.numel():
+            raise ValueError("The scored rows must have labels, found rows of 0 alone.")
+        return kept
+    return targets
+
+
 def require_samples_per_class(targets: Tensor, least: int) -> None:
-    """Raise a ValueError that lists the classes with fewer samples than `least`."""
+    """Raise a ValueError where fewer than two classes are left, or that lists those with fewer samples than `least`."""
     labels, counts = torch.unique(targets, return_counts=True)
+    if len(labels) < 2:
+        raise ValueError(
+            f"The scored rows must be of at least two classes, found only {int(labels[0])}. Raise `max_samples`; of "
+            "rows with the same input the first alone is scored."
+        )
     few = {int(label): int(count) for label, count in zip(labels, counts, strict=True) if count < least}
     if few:
         shown = ", ".join(f"{label}: {count}" for label, count in list(few.items())[:5])
@@ -71,16 +96,13 @@ def _classes(targets: Tensor, column: str) -> Tensor:
 def _numbers(targets: Tensor, column: str) -> Tensor:
     if not torch.isfinite(targets).all():
         raise ValueError(f"The targets in {column!r} must be finite; drop the rows with NaN or infinity.")
-    if targets.min() == targets.max():
-        raise ValueError(f"The targets in {column!r} must differ, found only {float(targets[0])}.")
-    return targets - targets.mean()  # LogME has no intercept
+    return targets
 
 
 def _multi_label(targets: Tensor, column: str, feature: Any) -> Tensor:
     if not torch.isin(targets, torch.tensor([0, 1], dtype=targets.dtype)).all():
         raise _unusable(column, feature, "rows of other numbers than 0 and 1")
-    columns = targets.float()
-    return columns[:, columns.any(dim=0)]
+    return targets.float()
 
 
 def _unusable(column: str, feature: Any, found: str) -> ValueError:

@@ -108,10 +108,10 @@ def _remarks(ranking: "Ranking") -> list[str]:
     levels = ", ".join(f"{LABELS[name]} {_written(ranking.chance[name], name)}" for name in ranking.score_names)
     picks = ranking.picks()
     chosen = (
-        f"{picks['score']} is first by {LABELS[first]} and by what is known beforehand: fine-tune it."
+        f"{picks['score']}, the choice by {LABELS[first]} and by what is known beforehand."
         if picks["score"] == picks["prior"]
-        else f"{picks['score']} (by {LABELS[first]}) and {picks['prior']} (by prior): fine-tune both, no score is "
-        "reliable on all data."
+        else f"{picks['score']} (by {LABELS[first]}) and {picks['prior']} (by what is known beforehand): fine-tune "
+        "both, no score is reliable on all data."
     )
     interval = f"{ranking.confidence:.0%}"
     of_classes = f", {ranking.classes} classes" if ranking.classes else ""

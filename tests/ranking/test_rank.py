@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from datasets import Dataset, Features, Image, List, Value, disable_progress_bars
-from transformers import AutoModel, AutoModelForImageClassification
+from datasets import disable_progress_bars
+from transformers import AutoModelForImageClassification
 from transformers.utils import logging
 
 from hf_metalr import rank_backbones, scores
@@ -16,14 +16,10 @@ from hf_metalr.ranking.scoring import H_SCORE, LEEP, LINEAR_PROBE, LOG_EVIDENCE,
 from tests.ranking.tiny import (
     Colours,
     image_data,
-    pictures,
     processor,
-    save_bert,
     save_convnext,
     save_vit,
-    text_data,
     to_pixels,
-    tokenizer,
 )
 from tests.trainer.tiny import make_vit
 
@@ -178,66 +174,6 @@ def test_twins_are_random_and_repeatable(vit):
     again = rank_backbones([vit], image_data(), random_twins=True, scores=chosen)
     assert again == first
     assert first.picks() == {"score": vit, "prior": vit}
-
-
-def test_texts_are_ranked(tmp_path):
-    bert = save_bert(tmp_path / "bert")
-    ranking = rank_backbones([bert], text_data())
-    model = AutoModel.from_pretrained(bert)
-    batch = tokenizer()(text_data()["text"][:], padding=True, return_tensors="pt")
-    feature = pooled_features(model, [dict(batch)])[LAST_HIDDEN_STATE]
-    labels = torch.tensor(text_data()["label"][:])
-    assert ranking.models[0].scores[LOG_EVIDENCE].value == pytest.approx(
-        scores.log_maximum_evidence(feature, labels), rel=1e-3
-    )
-    assert list(ranking.models[0].layers) == ["embeddings", "layer.0", "layer.1", LAST_HIDDEN_STATE]
-    assert LEEP not in ranking.score_names  # no model has a source head
-    pair = rank_backbones({"mine": (model, tokenizer())}, text_data())
-    for layer, values in ranking.models[0].layers.items():
-        assert pair.models[0].layers[layer] == pytest.approx(values)
-
-
-@pytest.mark.parametrize(
-    ("feature", "targets", "task"),
-    [
-        (Value("float32"), [index % 3 + 0.25 for index in range(48)], "regression"),
-        (List(Value("int64")), [[int(index % 3 == c) for c in range(4)] for index in range(48)], "multi-label"),
-    ],
-)
-def test_targets_without_classes_are_scored_by_evidence_alone(vit, feature, targets, task):
-    data = Dataset.from_dict(
-        {"image": pictures(48), "label": targets}, features=Features({"image": Image(), "label": feature})
-    )
-    ranking = rank_backbones([vit], data)
-    assert ranking.score_names == (LOG_EVIDENCE,)
-    assert ranking.settings["task"] == task
-    assert ranking.classes is None
-    score = ranking.models[0].scores[LOG_EVIDENCE]
-    assert score.low < score.value < score.high
-    assert "LogME" in str(ranking)
-
-
-def test_a_part_keeps_the_share_of_each_class(vit):
-    data = image_data(48, classes=3)
-    kept = [row for row in range(48) if row % 3 != 2 or row % 6 == 2]  # 16, 16 and 8
-    ranking = rank_backbones([vit], data.select(kept), max_samples=20, scores=[NEAREST_NEIGHBOR])
-    assert ranking.samples == 20
-    assert ranking.chance[NEAREST_NEIGHBOR] == 8 / 20
-
-
-def test_columns_are_found_or_named(vit):
-    data = image_data().rename_columns({"image": "scan", "label": "finding"}).add_column("text", ["a"] * 48)
-    ranking = rank_backbones([vit], data, scores=[H_SCORE])
-    again = rank_backbones([vit], data, scores=[H_SCORE], input_column="scan", label_column="finding")
-    assert ranking == again
-
-
-def test_transforms_of_the_data_set_are_passed_over(vit, convnext, two):
-    data = image_data().with_transform(lambda batch: {"pixel_values": batch["image"], "labels": batch["label"]})
-    again = rank_backbones([vit, convnext], data, scores=[NEAREST_NEIGHBOR])
-    assert {m.name: m.scores[NEAREST_NEIGHBOR] for m in again.models} == {
-        m.name: m.scores[NEAREST_NEIGHBOR] for m in two.models
-    }
 
 
 def test_clip_gives_its_tower_of_images(tmp_path):

@@ -66,7 +66,7 @@ def test_the_table_shows_ranks_intervals_layers_size_and_prior():
     assert "95%" in text
     assert "k-NN accuracy 25.0%, H-score 0.000" in text
     assert "Few." in text
-    assert "org/large|wide (by k-NN accuracy) and org/middle (by prior): fine-tune both" in text
+    assert "org/large|wide (by k-NN accuracy) and org/middle (by what is known beforehand): fine-tune both" in text
 
 
 def test_markdown_escapes_names_and_opens_a_card_section():
@@ -111,7 +111,7 @@ def test_picks_pass_over_random_twins():
     twin = backbone("big (random)", 0.95, 1, parameters=10**9, is_random=True)
     made = ranking(twin, backbone("big", 0.9, 2, parameters=10**9), backbone("small", 0.8, 3))
     assert made.picks() == {"score": "big", "prior": "big"}
-    assert "big is first by k-NN accuracy and by what is known beforehand" in str(made)
+    assert "To try: big, the choice by k-NN accuracy and by what is known beforehand." in str(made)
 
 
 def test_a_file_comes_back_as_it_went(tmp_path):
@@ -191,9 +191,9 @@ def test_plots_take_a_score_by_name():
         ranking().plot("accuracy")
 
 
-def notes(*models: RankedBackbone, samples: int = 200) -> str:
+def notes(*models: RankedBackbone, samples: int = 200, copies: int = 0) -> str:
     chance = {NEAREST_NEIGHBOR: 0.25, H_SCORE: 0.0}
-    return " ".join(make_notes(models, (NEAREST_NEIGHBOR, H_SCORE), chance, samples, 0.95))
+    return " ".join(make_notes(models, (NEAREST_NEIGHBOR, H_SCORE), chance, samples, copies, 0.95))
 
 
 def test_notes_warn_of_wide_features_chance_ties_and_useless_pretraining():
@@ -206,4 +206,6 @@ def test_notes_warn_of_wide_features_chance_ties_and_useless_pretraining():
     twin = backbone("a (random)", 0.89, 1, is_random=True)
     assert "No better than their random twins by k-NN accuracy: a." in notes(clear[0], twin, clear[1])
     assert "twins" not in notes(clear[0], replace(twin, scores=clear[1].scores), clear[1])
+    assert notes(*clear, copies=1) == "1 row is left out: an earlier one holds the same input."
+    assert "2 rows are left out" in notes(*clear, copies=2)
     assert "Undefined" in notes(clear[0], backbone("d", None, 2))

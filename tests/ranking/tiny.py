@@ -35,9 +35,15 @@ def image_data(count: int = 48, classes: int = 3, seed: int = 0, noise: float = 
 
 
 def text_data(count: int = 24) -> Dataset:
-    """Texts of different lengths; one in four says the opposite of its label."""
-    words = ["good" if (index % 2) ^ (index % 8 == 3) ^ (index % 8 == 6) else "bad" for index in range(count)]
-    texts = [f"the {word} film " * (1 + index % 3) for index, word in enumerate(words)]
+    """Different texts of different lengths; some say the opposite of their label."""
+    random = np.random.default_rng(0)
+    texts: list[str] = []
+    while len(texts) < count:
+        label = len(texts) % 2
+        says = "good" if (random.random() < 0.75) == bool(label) else "bad"
+        words = random.permutation(["the", says, *random.choice(["film", "fine", "poor", "the"], 1 + len(texts) % 6)])
+        if " ".join(words) not in texts:
+            texts.append(" ".join(words))
     features = Features({"text": Value("string"), "label": ClassLabel(names=["bad", "good"])})
     return Dataset.from_dict({"text": texts, "label": [index % 2 for index in range(count)]}, features=features)
 
