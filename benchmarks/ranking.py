@@ -24,8 +24,12 @@ from benchmarks.accuracy.backbones import BACKBONES, load_splits, make_network
 from benchmarks.accuracy.store import read_results
 from benchmarks.accuracy.subsets import stratified_subset
 from benchmarks.agreement import CLEAR, TWIN, Numbers, Truth, agreement, regret, twins
+from hf_metalr.features import LAST_HIDDEN_STATE, pooled_features
 from hf_metalr.ranking import Ranking, rank_backbones
+from hf_metalr.scores import gaussian_bhattacharyya_coefficient, h_score, trans_rate
 from hf_metalr.tables import markdown_table
+
+OTHER_SCORES = (h_score, trans_rate, gaussian_bhattacharyya_coefficient)
 
 
 def read_truth(results: Sequence[Mapping[str, Any]]) -> tuple[Truth, dict[str, int]]:
@@ -73,12 +77,13 @@ def to_inputs(backbone: str) -> Callable[[list[Pillow.Image]], torch.Tensor]:
     return process
 
 
-def score(dataset: str, networks: Sequence[str], size: int | str, assets: Assets) -> list[Ranking]:
-    """Rank each network with its twin. One ranking per image size, since their images differ."""
+def score(dataset: str, networks: Sequence[str], size: int | str, assets: Assets) -> dict[str, dict[str, float]]:
+    """Rank each network with its twin; return score -> network -> value. One ranking per image size, since their
+    images differ."""
     by_side: dict[int | None, list[str]] = defaultdict(list)
     for name in dict.fromkeys(network.removesuffix(TWIN) for network in networks):
         by_side[BACKBONES[name].side].append(name)
-    rankings = []
+    found: dict[str, dict[str, float]] = defaultdict(dict)
     for names in by_side.values():
         data = training_images(dataset, names[0], size, assets)
         classes = data.features["label"].num_classes
@@ -88,14 +93,28 @@ def score(dataset: str, networks: Sequence[str], size: int | str, assets: Assets
             for suffix in ("", TWIN)
             if name + suffix in networks
         }
-        rankings.append(rank_backbones(models, data))
-    return rankings
+        for name, values in (numbers(rank_backbones(models, data)) | other_scores(models, data)).items():
+            found[name] |= values
+    return found
 
 
-def numbers(rankings: Sequence[Ranking]) -> dict[str, dict[str, float]]:
+def other_scores(models: Mapping[str, tuple[torch.nn.Module, Any]], data: Dataset) -> dict[str, dict[str, float]]:
+    """Return the scores that `rank_backbones` leaves out. LEEP and NCE need a trained source head, which twins lack."""
+    labels = torch.tensor(data["label"])
+    found: dict[str, dict[str, float]] = {function.__name__: {} for function in OTHER_SCORES}
+    for name, (module, process) in models.items():
+        batches = [process([row.convert("RGB") for row in data[i : i + 32]["image"]]) for i in range(0, len(data), 32)]
+        inputs = batches if not hasattr(module, "config") else [{"pixel_values": batch} for batch in batches]
+        features = pooled_features(module, inputs, [LAST_HIDDEN_STATE])[LAST_HIDDEN_STATE]
+        for function in OTHER_SCORES:
+            found[function.__name__][name] = function(features, labels)
+    return found
+
+
+def numbers(ranking: Ranking) -> dict[str, dict[str, float]]:
     """Return score -> network -> value: of the last hidden state, of the best layer, of the mean over layers."""
     found: dict[str, dict[str, float]] = defaultdict(dict)
-    for model in (model for ranking in rankings for model in ranking.models):
+    for model in ranking.models:
         for name, value in model.scores.items():
             best, mean = model.best_layer(name), model.mean_over_layers(name)
             found[name][model.name] = value.value if value.value is not None else np.inf
@@ -140,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     truth, sizes = read_truth(read_results(options.truth))
     values = {}
     for dataset, networks in truth.items():
-        values[dataset] = numbers(score(dataset, list(networks), sizes[dataset], assets))
+        values[dataset] = score(dataset, list(networks), sizes[dataset], assets)
         print(f"{dataset}: {len(networks)} networks", flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "ranking.json").write_text(

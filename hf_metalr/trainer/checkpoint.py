@@ -104,9 +104,9 @@ def _read_displacements(engine: MetaLR, state: dict[str, Any], path: Path) -> di
     found = state.get("displacements")
     lrs = found.get("lrs") if isinstance(found, dict) else None
     _require(
-        isinstance(lrs, dict) and all(_is_number(lr) and (lr == 0 or 1e-12 <= lr <= 1e3) for lr in lrs.values()),
+        isinstance(lrs, dict) and all(_is_number(lr) and 0 <= lr <= 1e3 for lr in lrs.values()),
         path,
-        "'displacements' must hold 'lrs', an object of rates, each 0 or from 1e-12 to 1e3",
+        "'displacements' must hold 'lrs', an object of rates from 0 to 1e3",
         found,
     )
     if not lrs:

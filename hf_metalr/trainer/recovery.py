@@ -48,9 +48,10 @@ def mark_incomplete(checkpoint: Path) -> None:
 def _recorded_world_size(checkpoint: Path) -> int | None:
     try:
         state = json.loads((checkpoint / STATE_NAME).read_text(encoding="utf-8"))
-        return int(state["world_size"])
+        world_size = state["world_size"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
+    return world_size if type(world_size) is int and 0 < world_size < 2**20 else None
 
 
 def _is_whole(file: Path) -> bool:
