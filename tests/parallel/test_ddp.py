@@ -38,14 +38,16 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     )
 }
 POISONED = {"poisoned": {"lr_update": "log_adam", "max_steps": 4, "poisoned_rank": 1}}
+# a model whose loss heeds the item count, and one whose loss ignores it
 MASKED = {
-    "masked": {
-        "model": "gpt2",
+    model: {
+        "model": model,
         "meta_estimator": "off",
         "per_device_train_batch_size": 2,
         "train_sampling_strategy": "sequential",
         "max_steps": 2,
     }
+    for model in ("gpt2", "bert")
 }
 REPORTED = {"reported": {"max_steps": 2, "report_transferability": True}}
 
@@ -114,6 +116,7 @@ def test_the_main_process_alone_reports_the_transferability(results) -> None:
     assert all(torch.equal(weight, second["weights"][name]) for name, weight in first["weights"].items())
 
 
-def test_processes_agree_on_the_item_count_where_one_has_no_labels(results) -> None:
+@pytest.mark.parametrize(("model", "heeds"), [("gpt2", True), ("bert", False)])
+def test_processes_agree_on_the_item_count_where_one_has_no_labels(results, model: str, heeds: bool) -> None:
     # catches: a process that decides for itself, after which the others wait for its count without end
-    assert [rank["heeds_item_count"] for rank in results[2]["masked"]] == [True, True]
+    assert [rank["heeds_item_count"] for rank in results[2][model]] == [heeds, heeds]

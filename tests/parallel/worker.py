@@ -17,7 +17,16 @@ import torch
 
 torch.set_num_threads(1)
 
-from tests.trainer.tiny import Images, make_convnext, make_gpt2, make_trainer, make_vit, masked_language
+from tests.trainer.tiny import (
+    Images,
+    Texts,
+    make_bert,
+    make_convnext,
+    make_gpt2,
+    make_trainer,
+    make_vit,
+    masked_language,
+)
 
 
 class Counted:
@@ -43,9 +52,13 @@ def run(output_dir: Path, settings: dict) -> None:
     train = [images[i] for i in (*range(size), *range(repeat))]
     meta = settings.pop("meta_size", None)
     kind = settings.pop("model", "vit")
-    model = {"convnext": make_convnext, "gpt2": make_gpt2, "vit": lambda: make_vit(dropout=0.0)}[kind]()
+    makers = {"convnext": make_convnext, "gpt2": make_gpt2, "bert": make_bert, "vit": lambda: make_vit(dropout=0.0)}
+    model = makers[kind]()
+    unlabelled = range(2, 4)  # in batches of two, the first one of the second process
     if kind == "gpt2":
-        train = masked_language(range(2, 4))  # the first batch of two on the second process
+        train = masked_language(unlabelled)
+    elif kind == "bert":
+        train = [Texts(48)[i] | ({"labels": -100} if i in unlabelled else {}) for i in range(48)]
     poisoned = settings.pop("poisoned_rank", None)
     trainer = make_trainer(
         output_dir, model, train, meta_dataset=None if meta is None else Images(meta, seed=9), **settings
