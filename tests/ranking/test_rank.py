@@ -79,16 +79,17 @@ def test_numbers_are_the_scores_of_pooled_features(two, vit):
 
 def test_leep_reads_the_head_of_the_source(vit, tmp_path):
     # catches: rows of probabilities in another order than the labels
-    dataset, decided = image_data(), AutoModelForImageClassification.from_pretrained(vit).eval()
+    # sorted, since LEEP cannot see labels that change places in a cycle
+    dataset, decided = image_data().sort("label"), AutoModelForImageClassification.from_pretrained(vit).eval()
     with torch.no_grad():
-        decided.classifier.weight.mul_(300)  # a fresh head answers nearly the same to all, in whatever order
+        decided.classifier.weight.mul_(6)  # a fresh head answers nearly the same to all, in whatever order
         inputs = processor()(images=dataset["image"][:], return_tensors="pt")
         probabilities = decided(**inputs).logits.softmax(-1)
     decided.save_pretrained(tmp_path)
     processor().save_pretrained(tmp_path)
     labels = torch.tensor(dataset["label"][:])
     expected = scores.log_expected_empirical_prediction(probabilities, labels)
-    assert abs(scores.log_expected_empirical_prediction(probabilities.roll(1, 0), labels) - expected) > 0.05
+    assert abs(scores.log_expected_empirical_prediction(probabilities.roll(7, 0), labels) - expected) > 0.01
     (model,) = rank_backbones([str(tmp_path)], dataset, batch_size=7).models
     assert model.scores[LEEP].value == pytest.approx(expected, rel=1e-4)
 
