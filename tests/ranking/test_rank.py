@@ -80,7 +80,10 @@ def test_numbers_are_the_scores_of_pooled_features(two, vit):
 def test_leep_reads_the_head_of_the_source(vit, tmp_path):
     # catches: rows of probabilities in another order than the labels
     # sorted, since LEEP cannot see labels that change places in a cycle
-    dataset, decided = image_data().sort("label"), AutoModelForImageClassification.from_pretrained(vit).eval()
+    dataset, decided = (
+        image_data().select(sorted(range(48), key=lambda row: row % 3)),
+        AutoModelForImageClassification.from_pretrained(vit).eval(),
+    )
     with torch.no_grad():
         decided.classifier.weight.mul_(6)  # a fresh head answers nearly the same to all, in whatever order
         inputs = processor()(images=dataset["image"][:], return_tensors="pt")
