@@ -1,4 +1,4 @@
-"""Running a meta forward and backward so that it leaves no trace in the training it serves."""
+"""Running a model so that it leaves no trace in the training it serves."""
 
 import random
 from collections.abc import Iterable, Iterator
@@ -67,6 +67,18 @@ def hidden_gradients(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
     finally:
         for parameter, gradient in kept:
             parameter.grad = gradient
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Evaluate, then put every module back into its own mode."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def mixed_seed(*parts: int) -> int:

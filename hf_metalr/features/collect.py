@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hf_metalr.engine.no_trace import isolated_rng
+from hf_metalr.engine.no_trace import evaluation_mode, isolated_rng
 from hf_metalr.features.modules import head_module, layer_modules
 from hf_metalr.features.pooling import first_tensor, pool
 
@@ -58,7 +58,7 @@ def pooled_features(
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         stack.enter_context(isolated_rng(_SEED))
-        stack.enter_context(_evaluating(model))
+        stack.enter_context(evaluation_mode(model))
         stack.enter_context(_unmasked(model))
         batch = _Batch()
         for name in names:
@@ -142,18 +142,6 @@ def _joined(collected: dict[str, list[Tensor]], layers: Collection[str] | None) 
     if partial:
         raise ValueError(f"The layers {partial} did not run in every forward pass. Leave them out of `layers`.")
     return {name: torch.cat(parts) for name, parts in collected.items() if parts}
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluate, then put every module back into its own mode."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 @contextmanager

@@ -1,8 +1,6 @@
 """Models on the Hub or in a folder: what they take, their processor, their weights."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +9,7 @@ from torch import nn
 
 from hf_metalr.engine.no_trace import isolated_rng, mixed_seed
 from hf_metalr.layer_groups import make_layer_groups
+from hf_metalr.quiet_loading import quiet_loading
 from hf_metalr.ranking.samples import Modality
 
 _MODALITY = {"pixel_values": "image", "input_ids": "text"}
@@ -67,7 +66,7 @@ class Checkpoint:
         Raises:
             ValueError: the weights cannot be read, or lack a part of the backbone, which would be random.
         """
-        with _quiet_loading():
+        with quiet_loading():
             try:
                 model, info = self._auto_class().from_pretrained(
                     self.source, dtype=dtype, trust_remote_code=self.trust_remote_code, output_loading_info=True
@@ -88,7 +87,7 @@ class Checkpoint:
 
     def draw(self, dtype: torch.dtype, seed: int) -> nn.Module:
         """Return a randomly initialised model of this configuration."""
-        with isolated_rng(mixed_seed(seed, _TWIN)), _quiet_loading():
+        with isolated_rng(mixed_seed(seed, _TWIN)), quiet_loading():
             model = self._auto_class().from_config(self.config, trust_remote_code=self.trust_remote_code)
         return self._tower(model.to(dtype))
 
@@ -148,16 +147,3 @@ def _processor(place: str, modality: Modality, trust_remote_code: bool) -> Any:
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n")[0]
-
-
-@contextmanager
-def _quiet_loading() -> Iterator[None]:
-    """Silence the report of newly initialised weights: what may be missing is checked here."""
-    from transformers.utils import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hf_metalr.engine.no_trace import isolated_rng, kept_buffers
+from hf_metalr.engine.no_trace import evaluation_mode, isolated_rng, kept_buffers
 from hf_metalr.equations import bootstrap_interval, gradient_to_weight_ratio, linear_cka
 from hf_metalr.features import pooled_features
 from hf_metalr.layer_groups import LayerGroup
@@ -66,7 +66,7 @@ def measure_on_data(
             "values."
         )
     model, batches, losses = tuned.module, as_batches(data, batch_size), loss or losses_of_logits
-    with isolated_rng(seed), _evaluating(model), kept_buffers(model):
+    with isolated_rng(seed), evaluation_mode(model), kept_buffers(model):
         before = _model_before_training(model, start, random)
         after = _losses(model, batches, losses)
         body = [group for group in groups if not group.is_head]
@@ -161,14 +161,3 @@ def _checked(losses: Tensor) -> Tensor:
         shape = tuple(losses.shape) if isinstance(losses, Tensor) else type(losses).__name__
         raise ValueError(f"`loss` must return one number per sample, shape (B,), found {shape}. Drop its reduction.")
     return losses
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

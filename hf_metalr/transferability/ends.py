@@ -1,8 +1,7 @@
 """The three ends of a transferability: models, state dicts, checkpoint folders or Hub ids, all read to one form."""
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from torch.distributed.tensor import DTensor
 
 from hf_metalr.engine.no_trace import isolated_rng
 from hf_metalr.layer_groups.parameter_names import unwrap, without_adapter
+from hf_metalr.quiet_loading import quiet_loading
 
 Source = nn.Module | Mapping[str, Tensor] | str | Path
 
@@ -137,7 +137,7 @@ def _load(source: str, name: str, like: nn.Module | None, trust_remote_code: boo
     try:
         config = AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
         model_class = _class_for(config, name, source, like)
-        with _quiet_loading(), isolated_rng(0):  # what the checkpoint lacks is drawn, and then left out
+        with quiet_loading(), isolated_rng(0):  # what the checkpoint lacks is drawn, and then left out
             # float32: a checkpoint in half precision is compared with what was trained from it in full.
             model, info = model_class.from_pretrained(
                 source,
@@ -175,16 +175,3 @@ def _without(end: End, names: set[str]) -> End:
         {key: value for key, value in end.buffers.items() if key not in names},
         end.module,
     )
-
-
-@contextmanager
-def _quiet_loading() -> Iterator[None]:
-    """Silence the report of newly initialised weights: they are left out here, so its advice to train them misleads."""
-    from transformers.utils import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
