@@ -7,6 +7,7 @@ from benchmarks.accuracy.summary import Scores, estimate
 # Okabe and Ito (2008): told apart with any colour vision; black is for the fixed rates.
 COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = "osD^vPX"
+LINES = ("-", "--")  # the colours once more, dashed
 PANELS_PER_ROW = 3
 
 
@@ -18,11 +19,13 @@ def accuracy_by_rate(scores: Scores, metric: str) -> Figure:
     tasks = scores.tasks
     columns = min(PANELS_PER_ROW, len(tasks))
     rows = -(-len(tasks) // columns)
-    figure = Figure(figsize=(4.6 * columns, 3.4 * rows + 0.8), layout="constrained")
+    figure = Figure(figsize=(4.6 * columns, 3.4 * rows + 0.2 * len(scores.methods)), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharey=False)
     for axes, task in zip(grid.flat, tasks, strict=False):
         for index, method in enumerate(scores.methods):
-            _draw(axes, scores, method, task, COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)])
+            turn, place = divmod(index, len(COLOURS))
+            style = {"color": COLOURS[place], "marker": MARKERS[place], "linestyle": LINES[turn % len(LINES)]}
+            _draw(axes, scores, method, task, style)
         axes.set_xscale("log")
         axes.set_title(task, loc="left", fontsize=10)
         axes.set_xlabel("initial learning rate")
@@ -32,11 +35,11 @@ def accuracy_by_rate(scores: Scores, metric: str) -> Figure:
     for axes in list(grid.flat)[len(tasks) :]:
         axes.set_visible(False)
     handles = {label: line for axes in grid.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles, loc="outside lower left", fontsize=8, frameon=False, ncols=columns)
+    figure.legend(handles.values(), handles, loc="outside lower left", fontsize=8, frameon=False, ncols=1)
     return figure
 
 
-def _draw(axes, scores: Scores, method: str, task: str, colour: str, marker: str) -> None:
+def _draw(axes, scores: Scores, method: str, task: str, style: dict[str, str]) -> None:
     points = []
     for rate in scores.rates(method):
         values = [score for run in scores.runs(method, task) if (score := scores.at(method, run, rate)) is not None]
@@ -45,8 +48,8 @@ def _draw(axes, scores: Scores, method: str, task: str, colour: str, marker: str
     if not points:
         return
     if points[0][0] is None:
-        axes.axhline(points[0][1].mean, color=colour, linestyle=":", label=method)
+        axes.axhline(points[0][1].mean, color=style["color"], linestyle=":", label=method)
         return
     rates, means = [rate for rate, _ in points], [point.mean for _, point in points]
     errors = [point.error if point.count > 1 else 0.0 for _, point in points]
-    axes.errorbar(rates, means, errors, color=colour, marker=marker, markersize=4, linewidth=1.4, label=method)
+    axes.errorbar(rates, means, errors, markersize=4, linewidth=1.4, label=method, **style)

@@ -9,6 +9,7 @@ import numpy as np
 
 # What "started anywhere" means in the tables.
 RATES = (1e-5, 1e-4, 1e-3, 1e-2)
+SYMBOLS = {"hyper_lr": "β", "hyper_lr_decay": "τ", "meta_horizon": "K", "warmup_steps": "warm-up"}
 Row = Mapping[str, Any]
 
 
@@ -43,11 +44,17 @@ def task_of(row: Row) -> str:
 
 
 def method_of(row: Row) -> str:
-    """Return the method with its settings, and its steps where they are not the grid's usual 100."""
+    """Return the method with its settings, and its steps where they are not the grid's usual 100.
+
+    >>> cell = {"method": "metalr", "steps": 100, "settings": {"meta_estimator": "next_batch", "hyper_lr": 0.1}}
+    >>> method_of({"cell": cell})
+    'metalr next_batch β=0.1'
+    """
     cell = row["cell"]
-    settings = ", ".join(f"{name}={value}" for name, value in cell["settings"].items())
-    steps = f" {cell['steps']} steps" if cell["steps"] != 100 else ""
-    return cell["method"] + steps + (f" ({settings})" if settings else "")
+    words = [cell["method"]] + ([f"{cell['steps']} steps"] if cell["steps"] != 100 else [])
+    for name, value in cell["settings"].items():
+        words.append(value if isinstance(value, str) else f"{SYMBOLS.get(name, name)}={value}")
+    return " ".join(words).replace("constant_with_warmup ", "")  # the steps of the warm-up follow
 
 
 class Scores:

@@ -5,6 +5,7 @@ For each layer group j, with an anchor θ_a behind the parameters and the gradie
     s_j = ⟨g_j, θ_j − θ_a,j⟩ / (‖g_j‖ ‖θ_j − θ_a,j‖)               agreement over a horizon of about K steps
     n(x) = m̂(x) / √v̂(x)                                            Adam's normalised mean, within [−1, 1] or so
     ln α_j ← ln α_j − β_t [w n(mean_i s_i) + (1 − w) n(s_j) − o]      β_t = β / √(1 + t/τ)
+    ln α_j ← ln α_j − ρ (ln α_j − mean_i ln α_i)                      a spring: who learns nothing follows the others
 
 with a horizon K, the share w of the common scale, the decay τ and the optimism o. The anchor is either the parameters
 of the last step whose number K divides ("jump"), or follows them by a K-th of the way at every step ("follow").
@@ -40,6 +41,7 @@ DEFAULTS: dict[str, Any] = {
     "share": 0.0,
     "decay_steps": None,
     "optimism": 0.0,
+    "spring": 0.0,
     "beta1": 0.9,
     "beta2": 0.99,
     "min_lr": 1e-6,
@@ -94,9 +96,12 @@ class VariantRule:
         slowed = 1.0 if s["decay_steps"] is None else 1 / math.sqrt(1 + (step - 1) / s["decay_steps"])
         common = self._normalised("", sum(agreements.values()) / len(agreements))
         lrs = base_lrs(self.optimizer)
+        middle = math.exp(sum(map(math.log, lrs.values())) / len(lrs))
         for name, agreement in agreements.items():
             mean = s["share"] * common + (1 - s["share"]) * self._normalised(name, agreement)
             proposed = lrs[name] * math.exp(-s["hyper_lr"] * slowed * (mean - s["optimism"]))
+            if s["spring"]:
+                proposed *= (middle / lrs[name]) ** s["spring"]
             moved = bound_lr(proposed, lrs[name], s["min_lr"], s["max_lr"], 2.0)
             set_base_lr(self.optimizer, scheduler, name, moved)
 

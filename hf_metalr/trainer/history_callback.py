@@ -28,7 +28,8 @@ class HistoryCallback(TrainerCallback):
             source = None if origin is None else origin / HISTORY_NAME
             self._history = History(Path(self._folder()) / HISTORY_NAME, state.global_step, source)
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def close(self) -> None:
+        """Close the file, also after a run that raised; a later row opens it again."""
         if self._history is not None:
             self._history.close()
 

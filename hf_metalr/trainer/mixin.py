@@ -92,7 +92,11 @@ class MetaLRMixin(TransferabilityReport, UpstreamFixes):
                     f"resume_from_checkpoint=True needs a complete checkpoint in output_dir; found none in "
                     f"{self.args.output_dir!r}. Start without it."
                 )
-        return super().train(resume_from_checkpoint, *args, **kwargs)
+        try:
+            return super().train(resume_from_checkpoint, *args, **kwargs)
+        finally:
+            for callback in self._history_callbacks():
+                callback.close()
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Create the parent's optimizer, split its param groups by layer group, and attach the engine to it."""
@@ -230,9 +234,11 @@ class MetaLRMixin(TransferabilityReport, UpstreamFixes):
             self._meta_losses.append(meta_step.meta_loss)
         if meta_step.skipped is not None:
             logger.warning(f"Step {meta_step.step}: a hypergradient is not finite; no learning rate was moved.")
-        for callback in self.callback_handler.callbacks:
-            if isinstance(callback, HistoryCallback):
-                callback.append(meta_step)
+        for callback in self._history_callbacks():
+            callback.append(meta_step)
+
+    def _history_callbacks(self) -> list[HistoryCallback]:
+        return [callback for callback in self.callback_handler.callbacks if isinstance(callback, HistoryCallback)]
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)
