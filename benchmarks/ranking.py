@@ -43,9 +43,11 @@ def read_truth(results: Sequence[Mapping[str, Any]]) -> tuple[Truth, dict[str, i
             runs[cell["dataset"], name, cell["seed"]].append(result)
             sizes[cell["dataset"]] = cell["size"]
     chosen: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    rates = max(map(len, runs.values()), default=0)
+    rates: dict[tuple[str, str], int] = defaultdict(int)
     for (dataset, name, _), found in runs.items():
-        if len(found) < rates:
+        rates[dataset, name] = max(rates[dataset, name], len(found))
+    for (dataset, name, _), found in runs.items():
+        if len(found) < rates[dataset, name]:
             continue  # a seed whose grid is not finished would count as worse than it is
         best = max(found, key=lambda result: result["validation"]["balanced_accuracy"])
         chosen[dataset][name].append(best["test"]["balanced_accuracy"])

@@ -18,6 +18,7 @@ LAYERS = {
     "layer_groups": 1,
     "engine": 2,
     "features": 2,
+    "eight_bits": 3,
     "quiet_loading": 3,
     "trainer": 3,
     "transferability": 3,

@@ -76,13 +76,13 @@ def _samples_first(output: Tensor, batch_size: int, module: nn.Module) -> Tensor
 
 
 def _is_channels_first(shape: torch.Size, module: nn.Module) -> bool:
-    """Channels are as many as some tensor of the module has outputs; space is as long as it is wide."""
+    """Space is as long as it is wide; where that does not tell, channels are as many as some tensor has outputs."""
+    if len(shape) > 3 and (shape[-1] == shape[-2]) != (shape[1] == shape[2]):
+        return shape[-1] == shape[-2]
     widths = {p.shape[0] for p in module.parameters() if p.ndim and p.shape[0] > 1}
     widths |= {inner.embedding_dim for inner in module.modules() if isinstance(inner, nn.Embedding)}
     is_first, is_last = shape[1] in widths, shape[-1] in widths
     if is_first != is_last:
         return is_first
-    if len(shape) > 3 and (shape[-1] == shape[-2]) != (shape[1] == shape[2]):
-        return shape[-1] == shape[-2]
     convolution = _CONVOLUTIONS.get(len(shape), nn.Conv2d)
     return len(shape) > 3 and any(isinstance(inner, convolution) for inner in module.modules())

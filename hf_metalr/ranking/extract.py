@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from hf_metalr.features import pooled_features
 from hf_metalr.ranking.cache import cache_path, read_features, weights_hash, write_features
@@ -52,8 +53,8 @@ def extract_features(
 def _cache_file(
     backbone: Backbone, samples: Samples, batch_size: int, folder: Path | None
 ) -> tuple[Path | None, dict[str, Any]]:
-    """None for a processor that is a function: nothing tells when it changes."""
-    if folder is None or backbone.processor_key is None:
+    """None where nothing tells a change: of a processor that is a function, or of a plain module's forward pass."""
+    if folder is None or backbone.processor_key is None or not isinstance(backbone.model, PreTrainedModel):
         return None, {}
     config: Any = getattr(backbone.model, "config", None)
     parts = {

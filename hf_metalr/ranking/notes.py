@@ -23,7 +23,10 @@ def make_notes(
     lost = [
         model.name
         for model in models
-        if (low := model.scores[first].low) is not None and low <= chance[first] and not model.is_random
+        if first in chance
+        and (low := model.scores[first].low) is not None
+        and low <= chance[first]
+        and not model.is_random
     ]
     undefined = [
         f"{LABELS[name]} of {model.name}"
@@ -66,4 +69,4 @@ def _tied_with_twins(models: Sequence[RankedBackbone], first: str) -> list[str]:
         and not model.is_random
         and model.scores[first].tie_group >= twin.scores[first].tie_group
     ]
-    return [f"No better than their random twins by {LABELS[first]}: {', '.join(tied)}."] if tied else []
+    return [f"Not ahead of their random twins by {LABELS[first]}: {', '.join(tied)}."] if tied else []

@@ -128,7 +128,7 @@ def rank_backbones(
     return Ranking(
         models=models_in_order,
         score_names=names,
-        chance={name: chance[name] for name in names},
+        chance={name: chance[name] for name in names if name in chance},
         samples=len(samples),
         classes=len(torch.unique(samples.targets)) if samples.task == "classification" else None,
         confidence=confidence,

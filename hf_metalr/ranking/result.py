@@ -71,8 +71,8 @@ class Ranking:
     Attributes:
         models: the backbones, ordered.
         score_names: the scores, the ordering one first.
-        chance: what each score gives without any signal: the share of the most frequent class for accuracies, minus
-            the entropy of the labels for LEEP, the evidence of features that are all alike for LogME, 0 for H.
+        chance: what each score gives without any signal: the share of the most frequent class for accuracies, the
+            evidence of features that are all alike for LogME; H-score and LEEP have no such level.
         samples: number of samples scored.
         classes: number of classes; None for regression and multi-label targets.
         confidence: of the intervals and tie groups.

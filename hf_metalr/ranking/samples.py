@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import datasets
+import PIL.Image
 import torch
 from torch import Tensor
 
+from hf_metalr.eight_bits import require_eight_bits
 from hf_metalr.ranking.targets import Task, of_kept_rows, read_targets
 
 Modality = Literal["image", "text"]
 # PIL raises SyntaxError for broken PNG chunks.
-_UNREADABLE = (OSError, ValueError, SyntaxError)
+_UNREADABLE = (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError)
 _LABEL_NAMES = ("label", "labels", "target", "targets")
 
 
@@ -198,11 +200,11 @@ def _image_content(stored: dict[str, Any]) -> bytes:
 
 
 def _decoded(stored: dict[str, Any], row: int) -> Any:
-    import PIL.Image
     import PIL.ImageOps
 
     try:
         with PIL.Image.open(io.BytesIO(_image_content(stored))) as image:
+            require_eight_bits(image)
             return PIL.ImageOps.exif_transpose(image).convert("RGB")
     except _UNREADABLE as error:
         raise _no_image(row, error) from error

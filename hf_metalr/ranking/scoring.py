@@ -88,6 +88,7 @@ class Scorer:
         """Return what each score is where the features tell nothing.
 
         LogME has no intercept, and features that are alike for all samples serve as one: theirs is its chance level.
+        H-score and LEEP have none: on features without signal they depend on the features.
         """
         shares = torch.bincount(targets).double() / len(targets) if targets.dtype == torch.long else torch.ones(1)
         alike = torch.ones(len(targets), 1, dtype=torch.float64)
@@ -95,10 +96,8 @@ class Scorer:
             NEAREST_NEIGHBOR: lambda: float(shares.max()),
             LINEAR_PROBE: lambda: float(shares.max()),
             LOG_EVIDENCE: lambda: functions.log_maximum_evidence(alike, targets),
-            H_SCORE: lambda: 0.0,
-            LEEP: lambda: float(torch.xlogy(shares, shares).sum()),
         }
-        return {name: levels[name]() for name in self.names}
+        return {name: levels[name]() for name in self.names if name in levels}
 
     def _hits(self, name: str) -> Callable[[Tensor, Tensor], Tensor]:
         if name == NEAREST_NEIGHBOR:
@@ -127,6 +126,9 @@ class Scorer:
         halves = [_half(targets, generator) for _ in range(HALF_SAMPLES)]
         values = [function(features[half], _used(targets[half])) for half in halves]
         spread = torch.tensor(values, dtype=torch.float64)
+        spread = spread[torch.isfinite(spread)]  # half of the samples can be explained exactly where all cannot
+        if len(spread) < 2:
+            spread = torch.zeros(2, dtype=torch.float64)
         kept = len(halves[0])
         scale = (kept / max(len(targets) - kept, 1)) ** 0.5
         return Estimate(value, value + scale * (spread - spread.mean()), is_bootstrap=False)

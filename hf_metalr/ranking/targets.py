@@ -32,6 +32,8 @@ def read_targets(dataset: datasets.Dataset, column: str) -> tuple[Tensor, Task]:
         targets = torch.tensor(values)
     except (ValueError, TypeError, RuntimeError) as error:
         raise _unusable(column, feature, f"values of other kinds or lengths ({error})") from error
+    if targets.ndim == 2 and targets.shape[1] == 1:  # one label in a row of its own, as MedMNIST stores them
+        targets = targets[:, 0]
     if targets.ndim == 2:
         return _multi_label(targets, column, feature), "multi-label"
     if targets.ndim != 1:
@@ -54,9 +56,9 @@ def of_kept_rows(targets: Tensor, task: Task) -> Tensor:
             raise ValueError(f"The targets of the scored rows must differ, found only {float(targets[0])}.")
         return targets - targets.mean()
     if task == "multi-label":
-        kept = targets[:, targets.any(dim=0)]
+        kept = targets[:, targets.any(dim=0) & ~targets.all(dim=0)]  # what all have tells nothing either
         if not kept.numel():
-            raise ValueError("The scored rows must have labels, found rows of 0 alone.")
+            raise ValueError("The scored rows must differ in their labels, found the same labels in all.")
         return kept
     return targets
 
@@ -75,7 +77,7 @@ def require_samples_per_class(targets: Tensor, least: int) -> None:
         raise ValueError(
             f"Each class must have at least {least} samples, one for each of the `folds` of the probe and a neighbour "
             f"for each; found {len(few)} with fewer ({shown}). Lower `folds`, raise `max_samples`, or drop these "
-            "classes."
+            "classes; if these are numbers to predict, cast them to float."
         )
 
 

@@ -105,7 +105,7 @@ def _places(ranking: "Ranking") -> dict[str, str]:
 
 def _remarks(ranking: "Ranking") -> list[str]:
     first = ranking.score_names[0]
-    levels = ", ".join(f"{LABELS[name]} {_written(ranking.chance[name], name)}" for name in ranking.score_names)
+    levels = ", ".join(f"{LABELS[name]} {_written(ranking.chance[name], name)}" for name in ranking.chance)
     picks = ranking.picks()
     chosen = (
         f"{picks['score']}, the choice by {LABELS[first]} and by what is known beforehand."

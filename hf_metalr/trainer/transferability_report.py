@@ -82,13 +82,14 @@ def require_reportable(trainer: Trainer, model: nn.Module) -> None:
 
 def _measure(trainer: Any, pretrained: dict[str, Tensor]) -> TransferabilityProfile:
     args: MetaLRTrainingArguments = trainer.args
+    best = trainer.state.best_global_step if args.load_best_model_at_end else None
     batch = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
     profile = transferability_profile(
         trainer.model,
         pretrained,
         layer_groups=args.layer_groups or "block",
         samples=len(trainer.train_dataset) if isinstance(trainer.train_dataset, Sized) else None,
-        steps=trainer.state.global_step,
+        steps=best or trainer.state.global_step,  # those that the measured weights have taken
         learning_rate=args.learning_rate,
         recipe=(
             f"{getattr(args.optim, 'value', args.optim)}, {getattr(args.lr_scheduler_type, 'value', None)} schedule, "

@@ -78,8 +78,8 @@ def _extremes(profile: TransferabilityProfile) -> str:
     least, most = (choose(moved, key=lambda layer: layer.transferability) for choose in (min, max))
     overlap = " (their intervals overlap: a tie)" if least.high >= most.low else ""
     return (
-        f"Fine-tuning kept nearest to the pre-trained values in {most.name} (T {_ratio(most.transferability)}) and "
-        f"moved furthest from them in {least.name} (T {_ratio(least.transferability)}){overlap}."
+        f"Of the layers that moved, T is largest in {most.name} ({_ratio(most.transferability)}) and smallest in "
+        f"{least.name} ({_ratio(least.transferability)}){overlap}."
     )
 
 

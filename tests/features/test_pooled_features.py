@@ -233,3 +233,17 @@ def test_an_unreached_tower_is_left_out_and_refused_by_name():
     assert list(features) == [*(name for name in names if "text" not in name), LAST_HIDDEN_STATE]
     with pytest.raises(ValueError, match="did not run"):
         pooled_features(Towers(), [torch.ones(2, 3)], [*unreached, LAST_HIDDEN_STATE])
+
+
+def test_square_maps_are_pooled_over_space_whatever_widths_the_module_has() -> None:
+    # catches: a map of 32 x 32 pixels taken for 32 channels, because a convolution inside the block has 32 outputs
+    class Concatenating(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.grow = nn.Conv2d(8, 32, 3, padding=1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cat([x, self.grow(x)], dim=1)  # 40 channels
+
+    output = torch.randn(2, 40, 32, 32)
+    assert torch.allclose(pool(output, 2, Concatenating()), output.mean(dim=(2, 3)), atol=1e-6)

@@ -76,7 +76,7 @@ LABELS = [
     (lambda: labelled([[0, 2], [0, 1]] * 12, List(Value("int64"))), "other numbers than 0 and 1"),
     (lambda: labelled([0.5, float("nan")] * 12, Value("float32")), "must be finite"),
     (lambda: labelled([0.5] * 24, Value("float32")), "must differ, found only 0.5"),
-    (lambda: labelled([[0, 0]] * 24, List(Value("int64"))), "found rows of 0 alone"),
+    (lambda: labelled([[0, 0]] * 24, List(Value("int64"))), "found the same labels in all"),
     (lambda: image_data().remove_columns("image"), "must have a column of images or texts"),
     (lambda: two_pictures(), r"found \['image', 'other'\]"),
     (lambda: spoiled(7, lambda whole: b"no image"), "found none in row 7"),

@@ -204,7 +204,7 @@ def test_notes_warn_of_wide_features_chance_ties_and_useless_pretraining():
     assert "Not above chance at 95%: c." in notes(*clear, backbone("c", 0.28, 3))
     assert "All models are tied" in notes(backbone("a", 0.9, 1), backbone("b", 0.89, 1))
     twin = backbone("a (random)", 0.89, 1, is_random=True)
-    assert "No better than their random twins by k-NN accuracy: a." in notes(clear[0], twin, clear[1])
+    assert "Not ahead of their random twins by k-NN accuracy: a." in notes(clear[0], twin, clear[1])
     assert "twins" not in notes(clear[0], replace(twin, scores=clear[1].scores), clear[1])
     assert notes(*clear, copies=1) == "1 row is left out: an earlier one holds the same input."
     assert "2 rows are left out" in notes(*clear, copies=2)

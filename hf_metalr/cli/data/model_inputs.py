@@ -6,6 +6,7 @@ from typing import Any
 
 from hf_metalr.cli.data.options import Data
 from hf_metalr.cli.errors import UserError
+from hf_metalr.eight_bits import require_eight_bits
 
 # What Transformers calls the classes of a model that was not told their names.
 _UNNAMED = re.compile(r"LABEL_\d+|\d+")
@@ -73,7 +74,13 @@ def _preparation(data: Data, models: Sequence[str], config: Any, trust_remote_co
     if not is_image:
         return lambda texts: processor(texts, padding=True, truncation=True, return_tensors="pt")
     mode = "L" if getattr(config, "num_channels", 3) == 1 else "RGB"
-    return lambda images: processor([image.convert(mode) for image in images], return_tensors="pt")
+
+    def process(images: list[Any]) -> Any:
+        for image in images:
+            require_eight_bits(image)
+        return processor([image.convert(mode) for image in images], return_tensors="pt")
+
+    return process
 
 
 def _first_that_loads(auto: Any, models: Sequence[str], kind: str, trust_remote_code: bool) -> Any:
