@@ -38,14 +38,14 @@ def load(path: Path) -> "Ranking":
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a JSON file ({error}).") from error
     if not isinstance(data, dict) or data.get("schema") != SCHEMA or data.get("version") != VERSION:
         found = {key: data.get(key) for key in ("schema", "version")} if isinstance(data, dict) else type(data).__name__
         raise ValueError(f"{path} must be a ranking of schema {SCHEMA!r} version {VERSION}, found {found}.")
     try:
         return _ranking(data)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{path} is not a whole ranking: {reason}. It was edited or damaged.") from error
 

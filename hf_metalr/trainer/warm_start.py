@@ -40,6 +40,8 @@ def rate_factors(path: str, layer_groups: Sequence[LayerGroup]) -> dict[str, flo
     factors = factors_of_profile(profile)
     body = {group.name for group in layer_groups if not group.is_head}
     matched = {name: factor for name, factor in factors.items() if name in body}
+    if not factors:
+        raise ValueError(f"init_lrs={path!r} holds no layer that moved, so it says nothing about rates. Leave it out.")
     if not matched:
         raise ValueError(
             f"init_lrs={path!r} names none of the model's layer groups {sorted(body)[:5]}; it has "

@@ -166,7 +166,8 @@ def _protocol(read: _Reader) -> Protocol:
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in (int, float)  # bool is no number here
+    # bool is no number here; JSON has integers of any length, and floats do not
+    return type(value) is float or (type(value) is int and abs(value) < 2**53)
 
 
 def _is_text(value: object) -> bool:

@@ -157,6 +157,7 @@ SCORE = (*MODEL, "scores", NEAREST_NEIGHBOR)
     ("content", "message"),
     [
         ("{", "is not a JSON file"),
+        ("[" * 100_000, "is not a JSON file"),
         ("[]", "must be a ranking of schema 'hf_metalr.ranking' version 1, found list"),
         (changed("schema", to="other"), "found {'schema': 'other', 'version': 1}"),
         (changed("version", to=2), "'version': 2"),
@@ -167,6 +168,7 @@ SCORE = (*MODEL, "scores", NEAREST_NEIGHBOR)
         (changed("samples", to=-1), "a count of at least 1 is expected, found -1"),
         (changed("samples", to=True), "a count of at least 1 is expected, found True"),
         (changed(*MODEL, "name", to=3), "a str is expected, found 3"),
+        (changed(*MODEL, "prior", to=10**400), "too large"),
         (changed(*MODEL, "prior", to="high"), "a finite number is expected, found 'high'"),
         (changed(*MODEL, "is_random", to=1), "a bool is expected, found 1"),
         (changed(*SCORE, "value", to=float("nan")), "a finite number is expected, found nan"),

@@ -153,6 +153,7 @@ def tampered_layer(**changes: Any) -> dict[str, Any]:
         (tampered_layer(name=""), "layer 0: 'name' must be a text"),
         (tampered_layer(name="head"), "'layers' must have different names"),
         (tampered_layer(transferability=-1), "layer 0: 'transferability' must be a number of at least 0"),
+        (tampered_layer(transferability=10**400), "'transferability' must be a number"),
         (tampered_layer(transferability=None), "'transferability' must be a number"),
         (tampered_layer(distance_from_pretrained="inf"), "'distance_from_pretrained' must be a finite number"),
         (tampered_layer(low=3.0), "'low' must be a number of at most 'high'"),
