@@ -127,8 +127,8 @@ class Scorer:
         values = [function(features[half], _used(targets[half])) for half in halves]
         spread = torch.tensor(values, dtype=torch.float64)
         spread = spread[torch.isfinite(spread)]  # half of the samples can be explained exactly where all cannot
-        if len(spread) < 2:
-            spread = torch.zeros(2, dtype=torch.float64)
+        if len(spread) < 2:  # no interval is to be had, and none would claim certainty: undefined, as an exact fit is
+            return Estimate(float("inf"), torch.zeros(1, dtype=torch.float64), is_bootstrap=False)
         kept = len(halves[0])
         scale = (kept / max(len(targets) - kept, 1)) ** 0.5
         return Estimate(value, value + scale * (spread - spread.mean()), is_bootstrap=False)

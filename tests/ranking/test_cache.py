@@ -117,3 +117,24 @@ def test_a_full_disk_leaves_no_part(vit, tmp_path, monkeypatch):
 def test_a_function_of_your_own_is_never_cached(tmp_path):
     rank_backbones({"mine": (Colours(True), to_pixels)}, image_data(), scores=[H_SCORE], cache_dir=tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
+
+
+class Plain(torch.nn.Module):
+    def __init__(self, activation):
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem, self.activation, self.head = torch.nn.Conv2d(3, 8, 3), activation, torch.nn.Linear(8, 3)
+
+    def forward(self, pixel_values):
+        return self.head(self.activation(self.stem(pixel_values)).mean(dim=(2, 3)))
+
+
+def test_features_of_a_plain_module_are_not_kept(tmp_path):
+    # catches: another forward pass over the same weights that is given the features of the first
+    def score(activation, folder):
+        models = {"mine": (Plain(activation), ViTImageProcessor(size={"height": 16, "width": 16}))}
+        return rank_backbones(models, image_data(), scores=[H_SCORE], cache_dir=folder)
+
+    first = score(torch.nn.ReLU(), tmp_path / "cache")
+    second = score(torch.nn.Tanh(), tmp_path / "cache")
+    assert second == score(torch.nn.Tanh(), None) != first

@@ -154,3 +154,10 @@ def test_scores_by_task():
             chosen_scores(wrong, "classification")
     with pytest.raises(ValueError, match="which have no classes to tell apart"):
         chosen_scores([LINEAR_PROBE], "regression")
+
+
+def test_a_score_that_is_infinite_on_every_half_is_undefined():
+    # catches: an interval of NaN, or one of no width that claims certainty
+    labels = torch.tensor([0, 1] * 4)
+    found = scorer()._of_halves(lambda _, seen: 1.0 if len(seen) == 8 else math.inf, torch.ones(8, 2), labels)
+    assert found.value == math.inf
