@@ -45,9 +45,7 @@ class SegmentationMetrics(evaluate.Metric):
             features=datasets.Features({"predictions": maps, "references": maps}),
         )
 
-    def _compute(
-        self, predictions: Any, references: Any, num_labels: int, ignore_index: int = 255
-    ) -> dict[str, float]:
+    def _compute(self, predictions: Any, references: Any, num_labels: int, ignore_index: int = 255) -> dict[str, float]:
         matrix = np.zeros((num_labels, num_labels), dtype=np.int64)
         for answer, truth in zip(predictions, references, strict=True):
             matrix += confusion_matrix(np.asarray(answer), np.asarray(truth), num_labels, ignore_index)
