@@ -56,13 +56,13 @@ class RegressionMetrics(evaluate.Metric):
 
 def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Spearman's ρ: the correlation of the ranks, equal values sharing their mean rank."""
-    ranks = []
+    ranks: list[np.ndarray] = []
     for values in (first, second):
         _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
         if len(counts) < 2:
             return float("nan")
         ranks.append((counts.cumsum() - (counts - 1) / 2)[place])
-    return float(np.clip(np.corrcoef(*ranks)[0, 1], -1, 1))
+    return float(np.clip(np.corrcoef(np.stack(ranks))[0, 1], -1, 1))
 
 
 def _check(answers: np.ndarray, targets: np.ndarray) -> None:

@@ -58,7 +58,7 @@ class Augmentation:
         return image, mask
 
     def _matrix(self, draws: list[float], size: tuple[int, int]) -> tuple[float, ...]:
-        """The map from a place in the variant to one in the image, (a, b, c, d, e, f): x' = ax + by + c, about the centre."""
+        """The map from a place (x, y) in the variant to (ax + by + c, dx + ey + f) in the image, about the centre."""
         angle = math.radians(self.turn * (2 * draws[0] - 1))
         zoom = self.zoom[0] + (self.zoom[1] - self.zoom[0]) * draws[1]
         mirror = -1.0 if draws[4] < self.flip else 1.0

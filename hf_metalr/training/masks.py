@@ -47,8 +47,8 @@ def number_values(values: set[int], column: str) -> dict[int, int]:
     if not 2 <= len(classes) <= MOST_CLASSES:
         raise ValueError(
             f"The masks in column '{column}' must hold 2 to {MOST_CLASSES} different values, one per class, found "
-            f"{len(classes)} ({', '.join(map(str, classes[:8]))}{', …' if len(classes) > 8 else ''}). Save them as PNG with "
-            "class numbers; JPEG blurs them."
+            f"{len(classes)}: {', '.join(map(str, classes[:8]))}{', …' if len(classes) > 8 else ''}. Save them as PNG "
+            "with class numbers; JPEG blurs them."
         )
     return {value: number for number, value in enumerate(classes)}
 

@@ -106,8 +106,8 @@ def _load_processor(source: str, task: Task, common: dict[str, Any]) -> Any:
         processor = auto.from_pretrained(source, **common)
     except (OSError, ValueError, ImportError) as error:
         raise ValueError(
-            f"The model '{source}' has no {kind} for {task.modality}s ({_first_line(error)}). Is it a model for another "
-            "kind of input? Otherwise save that of the model it came from beside it."
+            f"The model '{source}' has no {kind} for {task.modality}s ({_first_line(error)}). Is it a model for "
+            "another kind of input? Otherwise save that of the model it came from beside it."
         ) from error
     if task.modality == "text" and processor.pad_token is None:
         if processor.eos_token is None:
@@ -149,12 +149,10 @@ def _note_momentum(model: nn.Module) -> list[str]:
     ]
     if not layers:
         return []
-    found = layers[0].momentum
+    found, rule = layers[0].momentum, "would evaluate with the statistics of the last batch alone"
     for module in layers:
         module.momentum = USUAL_MOMENTUM
-    return [
-        f"BatchNorm momentum {found} would evaluate with the statistics of the last batch alone: set to {USUAL_MOMENTUM}"
-    ]
+    return [f"BatchNorm momentum {found} {rule}: set to {USUAL_MOMENTUM}"]
 
 
 def _first_line(error: BaseException) -> str:

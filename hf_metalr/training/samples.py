@@ -141,9 +141,10 @@ def collate(samples: list[Sample]) -> dict[str, Tensor]:
     batch = {}
     for name in samples[0]:
         values = [torch.as_tensor(sample[name]) for sample in samples]
-        if len({value.shape for value in values}) > 1:
+        shapes = sorted({str(tuple(value.shape)) for value in values})
+        if len(shapes) > 1:
             raise ValueError(
-                f"The model's image processor leaves images of different sizes ({', '.join(sorted({str(tuple(value.shape)) for value in values})[:3])}), "
+                f"The model's image processor leaves images of different sizes ({', '.join(shapes[:3])}), "
                 "which make no batch. Resize them to one size, or use --batch-size 1."
             )
         batch[name] = torch.stack(values)

@@ -14,7 +14,7 @@ from hf_metalr.training.tasks import Task
 
 
 def make_scoring(task: Task, num_labels: int) -> dict[str, Callable[..., Any]]:
-    """Return the arguments of a Trainer that make it measure a task: `compute_metrics` and, where needed, the step before.
+    """Return the arguments of a Trainer that make it measure a task: `compute_metrics` and the like.
 
     A segmentation counts batch by batch, so that no class map is kept: its Trainer needs `batch_eval_metrics=True`.
     """

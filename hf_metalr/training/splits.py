@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
@@ -108,7 +108,7 @@ def quantile_strata(values: Sequence[float]) -> list[int]:
     return np.searchsorted(edges, values, side="right").tolist()
 
 
-def groups_on_two_sides(splits: dict[str, Sequence[int]], groups: Sequence[Hashable]) -> list[Hashable]:
+def groups_on_two_sides(splits: Mapping[str, Sequence[int]], groups: Sequence[Hashable]) -> list[Hashable]:
     """Return the groups with rows in more than one split.
 
     >>> groups_on_two_sides({"train": [0, 1], "test": [2]}, ["a", "b", "b"])

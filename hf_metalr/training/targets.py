@@ -45,7 +45,8 @@ def read_targets(dataset: Any, task: Task, columns: Sequence[str]) -> Targets:
         return _multi_label(dataset, columns)
     if len(columns) > 1:
         raise ValueError(
-            f"The task '{task.name}' takes one label column, found {', '.join(columns)}. Name one, or choose multi-label."
+            f"The task '{task.name}' takes one label column, found {', '.join(columns)}. Name one, or choose "
+            "multi-label."
         )
     if task.name == "segmentation":
         return Targets(*read_masks(dataset, columns[0]))

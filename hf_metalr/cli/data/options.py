@@ -73,7 +73,7 @@ def add_data_options(
         "--label-column",
         metavar="NAME",
         help="column with the labels (default: the class column)" + ("; one per label if several" * several_labels),
-        **({"nargs": "+"} if several_labels else {}),
+        nargs="+" if several_labels else None,
     )
     data.add_argument(
         "--max-samples",

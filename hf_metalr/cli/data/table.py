@@ -39,10 +39,8 @@ class Table:
 
         if not isinstance(self.dataset.features[self.input_column], Image):
             return [None] * len(self.dataset)
-        import pyarrow.compute
-
         column = self.dataset.select_columns([self.input_column]).with_format("arrow")[:].column(0)
-        paths = pyarrow.compute.struct_field(column, "path").to_pylist()
+        paths = [path for chunk in column.chunks for path in chunk.field("path").to_pylist()]
         return [None if path is None else self._shown(path) for path in paths]
 
     def _shown(self, path: str) -> str:
@@ -65,8 +63,8 @@ class Table:
         if strange:
             place = "the data" if column is None else f"--split-column '{column}'"
             raise UserError(
-                f"The splits of {place} must be called train, validation or test, found {', '.join(strange[:5])}. Choose "
-                "one with --split, to be divided, or rename them."
+                f"The splits of {place} must be called train, validation or test, found {', '.join(strange[:5])}. "
+                "Choose one with --split, to be divided, or rename them."
             )
         names = [None if name is None else SPLIT_NAMES[name.lower()] for name in found]
         return names if len(set(names)) > 1 else [None] * len(names)
