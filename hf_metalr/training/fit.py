@@ -58,7 +58,16 @@ def evaluation_settings(task: Task, validated: bool, metric: str | None = None) 
         task: names the metric.
         validated: whether there is a validation split.
         metric: chooses the best model instead of the task's own.
+
+    Raises:
+        ValueError: the metric is none of the task's, or there is no validation split to measure it on.
     """
+    if metric is not None and not validated:
+        raise ValueError(f"The metric {metric!r} needs a validation split. Give one, or leave the metric out.")
+    if metric is not None and metric not in ("loss", *task.metrics):
+        raise ValueError(
+            f"The metric of the task '{task.name}' must be one of loss, {', '.join(task.metrics)}, found {metric!r}."
+        )
     settings: dict[str, Any] = {
         "save_strategy": "epoch",
         "save_total_limit": 2,
@@ -68,7 +77,7 @@ def evaluation_settings(task: Task, validated: bool, metric: str | None = None) 
         "eval_strategy": "epoch" if validated else "no",
     }
     if validated:
-        best = (metric or task.best_metric).removeprefix("eval_")
+        best = metric or task.best_metric
         settings |= {
             "load_best_model_at_end": True,
             "metric_for_best_model": best,

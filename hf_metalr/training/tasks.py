@@ -21,6 +21,12 @@ _BEST_METRICS = {
     "segmentation": "mean_dice",
     "regression": "rmse",
 }
+METRICS = {
+    "classification": ("accuracy", "balanced_accuracy", "macro_f1", "auroc"),
+    "multi-label": ("mean_average_precision", "auroc", "macro_f1", "micro_f1", "exact_match"),
+    "segmentation": ("mean_iou", "mean_dice", "mean_dice_foreground", "pixel_accuracy"),
+    "regression": ("mae", "rmse", "r2", "spearman"),
+}
 LOWER_IS_BETTER = {"loss", "mae", "rmse"}
 
 
@@ -64,6 +70,11 @@ class Task:
     def best_metric(self) -> str:
         """The metric that chooses the best model unless the user names another."""
         return _BEST_METRICS[self.name]
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What is measured, beside the loss."""
+        return METRICS[self.name]
 
 
 def guess_task(features: Any, input_column: str, label_columns: list[str]) -> tuple[Task, str]:

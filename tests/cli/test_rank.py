@@ -95,11 +95,11 @@ def test_the_documented_config_file_is_understood(tmp_path, capsys):
     assert "--data 'nowhere.csv' does not exist" in capsys.readouterr().err
 
 
-def program(start: list[str], *arguments: object) -> subprocess.CompletedProcess[str]:
+def program(start: list[str], *arguments: object, command: str = "rank") -> subprocess.CompletedProcess[str]:
     """Run the program as a user does, from another folder than the repository."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, *start, "rank", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT / "tests", env=environment, capture_output=True, text=True, check=False)
+    line = [sys.executable, *start, command, *map(str, arguments)]
+    return subprocess.run(line, cwd=ROOT / "tests", env=environment, capture_output=True, text=True, check=False)
 
 
 def test_the_console_script_ranks_the_shipped_network():

@@ -38,7 +38,7 @@ def training_arguments(options: argparse.Namespace, task: Task, validated: bool)
     """
     import torch
 
-    known = {field.name for field in fields(MetaLRTrainingArguments) if field.init}
+    known = {field.name: field.default for field in fields(MetaLRTrainingArguments) if field.init}
     chosen, own = as_mapping(options.set), field_settings(options)
     for name in chosen:
         if name not in known:
@@ -47,6 +47,8 @@ def training_arguments(options: argparse.Namespace, task: Task, validated: bool)
             )
         if name in _OWN_OPTIONS:
             raise UserError(f"--set '{name}': use {_OWN_OPTIONS[name]}, which sets it.")
+        if isinstance(known[name], int | float) and isinstance(chosen[name], str):  # the class would not notice
+            raise UserError(f"--set '{name}' must be a number or true or false, found {chosen[name]!r}.")
     settings: dict[str, Any] = {
         "output_dir": str(options.output_dir),
         "seed": options.seed,
