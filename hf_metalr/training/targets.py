@@ -34,6 +34,22 @@ class Targets:
     mask_values: dict[int, int] = field(default_factory=dict)
     pixels: list[list[int]] = field(default_factory=list)
 
+    def unseen(self, rows: Sequence[int]) -> list[str]:
+        """Return the names of the classes or labels that none of these rows has.
+
+        >>> Targets([0, 2, 1], ["a", "b", "c"], []).unseen([0, 1])
+        ['b']
+        """
+        seen: set[int] = set()
+        for value in (self.values[row] for row in rows):
+            if isinstance(value, float):
+                return []  # a number is no class
+            if isinstance(value, int):
+                seen.add(value)
+            else:
+                seen.update(value if self.pixels else np.flatnonzero(value).tolist())
+        return [name for number, name in enumerate(self.names) if number not in seen]
+
 
 def read_targets(dataset: Any, task: Task, columns: Sequence[str]) -> Targets:
     """Read the labels of every row for a task.

@@ -18,6 +18,7 @@ from hf_metalr.cli import main
 from hf_metalr.engine.history import read_history
 from tests.cli.models import save_text_model
 from tests.cli.test_rank import program
+from tests.parallel.launch import ACCELERATE
 from tests.training.tables import save_images, save_masks, save_segformer, save_vit
 
 QUICK = ("--epochs", "1", "--batch-size", "8", "--learning-rate", "1e-3", "--set", "disable_tqdm=true")
@@ -233,15 +234,16 @@ def test_a_mistake_is_told_in_one_line_before_anything_is_trained(models, scans,
 
 
 def test_two_processes_train_one_model_and_one_of_them_speaks(models, scans, tmp_path):
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "hf_metalr"]
+    start = ["-m", *ACCELERATE, "--num_processes=2", "--dynamo_backend=no", "--main_process_port=0", "-m", "hf_metalr"]
     out = tmp_path / "out"
     done = program(
-        launcher, "--model", models["vit"], "--data", scans, "--output-dir", out, *QUICK, "--test-size", 0.25,
+        start, "--model", models["vit"], "--data", scans, "--output-dir", out, *QUICK, "--test-size", 0.25,
         "--lr-update", "log_adam", "--json", command="train",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     result = json.loads(done.stdout)
-    assert result["steps"] == 1  # 13 images, 16 at a time
+    assert result["steps"] == 1  # 13 images, 16 at a time: a process alone would take two
     assert result["splits"] == {"train": 13, "validation": 5, "test": 6}
     assert json.loads((out / "metrics.json").read_text()) == result["metrics"]
     assert done.stderr.count("task: classification") == 1
+    assert len(read_history(out / "metalr_history.jsonl")) == 1

@@ -73,6 +73,14 @@ def test_a_grey_mask_saved_in_colour_is_read_and_a_coloured_one_refused():
         mask_array(Picture.new("RGB", (2, 2), (3, 0, 0)), "row 5")
 
 
+def test_what_no_training_row_has_is_named():
+    assert read("classification", table(kind=["x", "y", "z"]), "kind").unseen([0, 2]) == ["y"]
+    several = read("multi-label", table(mass=[1, 0, 1], node=[0, 1, 1]), "mass", "node")
+    assert (several.unseen([0]), several.unseen([2])) == (["node"], [])
+    assert read("segmentation", masks([[0, 9]], [[0, 0]]), "mask").unseen([1]) == ["9"]
+    assert read("regression", table(age=[1.0, 2.0]), "age").unseen([0]) == []
+
+
 GUESSES = {
     "classification": {"label": ["x", "y"]},
     "regression": {"label": [0.5, 1.0]},

@@ -18,13 +18,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command; what is not given is left to `MetaLRTrainingArguments`."""
     parser.add_argument("--model", required=True, metavar="MODEL", help="folder or Hub id of the pre-trained model")
     parser.add_argument("--output-dir", required=True, type=Path, metavar="FOLDER", help="where everything is written")
-    parser.add_argument("--task", choices=TASK_NAMES, help="what to learn (default: guessed from the labels, and told)")
+    parser.add_argument(
+        "--task",
+        choices=TASK_NAMES,
+        metavar="TASK",
+        help=f"{', '.join(TASK_NAMES[:-1])} or {TASK_NAMES[-1]} (default: guessed from the labels, and told)",
+    )
     add_data_options(parser, required=True, sampled="training samples", several_labels=True)
     _add_split_options(parser)
     _add_training_options(parser)
     add_field_options(parser)
     output = parser.add_argument_group("output")
     output.add_argument("--json", action="store_true", help="print the result as JSON")
+    output.add_argument(
+        "--data-name", metavar="NAME", help="of the data on the model card (default: the folder's, file's or Hub name)"
+    )
     output.add_argument(
         "--push-to-hub",
         nargs="?",

@@ -70,7 +70,7 @@ def _train(options: argparse.Namespace, table: Table, study: Study, loaded: Load
         shares = {"validation": options.validation_size, "test": options.test_size}
         keep_splits(folder, splits_record(table, study.splits, options.seed, shares), options.resume)
     metrics = fit(trainer, study, loaded, options.resume)
-    about: dict[str, Any] = {"tasks": study.task.hub_task, "dataset": Path(options.data[0]).name}
+    about = _about_the_data(options, table) | {"tasks": study.task.hub_task}
     if process_index() == 0:
         draw_history(folder)
         trainer.create_model_card(model_name=folder.resolve().name, **about)
@@ -88,6 +88,15 @@ def _train(options: argparse.Namespace, table: Table, study: Study, loaded: Load
         "steps": trainer.state.global_step,
         "learned_rates": trainer.learning_rates,
     }
+
+
+def _about_the_data(options: argparse.Namespace, table: Table) -> dict[str, Any]:
+    """What the model card says of the data: of local ones a name, of those on the Hub their id as well."""
+    source = options.data[0]
+    about = {"dataset": options.data_name or Path(source).resolve().name}
+    return (
+        about if table.folder is not None else about | {"dataset_tags": source, "dataset": options.data_name or source}
+    )
 
 
 def _check_output(options: argparse.Namespace) -> None:
@@ -121,6 +130,8 @@ def _settle_splits(options: argparse.Namespace, table: Table, targets: Targets) 
         ]
     if groups is not None and (shared := groups_on_two_sides(splits, groups)):
         note(f"warning: the data's own splits share {len(shared)} groups, such as {shared[0]!r}: scores will flatter")
+    if unseen := targets.unseen(splits[TRAIN]):
+        note(f"warning: no training sample has {', '.join(unseen[:10])}: a model cannot learn what it never sees")
     note("splits: " + ", ".join(f"{name} {len(rows)}" for name, rows in splits.items()))
     return splits
 
