@@ -21,7 +21,7 @@ from hf_metalr.training.losses import (
 )
 from hf_metalr.training.masks import IGNORED
 from hf_metalr.training.models import Loaded
-from hf_metalr.training.samples import Samples, TextCollator, collate, image_preparation, text_preparation
+from hf_metalr.training.samples import ImagePreparation, Samples, TextCollator, TextPreparation, collate
 from hf_metalr.training.scoring import make_scoring
 from hf_metalr.training.splits import TEST, TRAIN, VALIDATION
 from hf_metalr.training.targets import Targets
@@ -71,6 +71,7 @@ def evaluation_settings(task: Task, validated: bool, metric: str | None = None) 
     settings: dict[str, Any] = {
         "save_strategy": "epoch",
         "save_total_limit": 2,
+        "restore_callback_states_from_checkpoint": True,  # patience goes on counting where it was
         "logging_strategy": "epoch",
         "remove_unused_columns": False,  # samples are made from columns that no model knows
         "batch_eval_metrics": task.name == "segmentation",
@@ -126,10 +127,11 @@ def make_trainer(
 def make_samples(study: Study, loaded: Loaded, split: str, augmentation: Augmentation | None = None) -> Samples:
     """Return the samples of a split, prepared for a model."""
     config = loaded.model.config
+    prepare: ImagePreparation | TextPreparation
     if study.task.modality == "image":
-        prepare = image_preparation(loaded.processor, getattr(config, "num_channels", 3))
+        prepare = ImagePreparation(loaded.processor, getattr(config, "num_channels", 3))
     else:
-        prepare = text_preparation(loaded.processor, config)
+        prepare = TextPreparation(loaded.processor, config)
     rows = study.splits[split]
     return Samples(study.dataset, rows, study.columns, study.targets, study.task, prepare, augmentation)
 

@@ -1,6 +1,7 @@
 """From rows to what a model is called with: decode, vary, prepare by the model's own processor, attach the label."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ class Samples(Dataset):
         columns: of the input and, for a segmentation, of the mask.
         targets: of every row of the table.
         task: images or texts, and which kind of label.
-        prepare: from an input (and a class map) to the model's inputs; see `image_preparation`, `text_preparation`.
+        prepare: from an input (and a class map) to the model's inputs; `ImagePreparation` or `TextPreparation`.
         augmentation: for training images; None leaves them as they are.
 
     Raises:
@@ -93,26 +94,38 @@ class Samples(Dataset):
         return torch.tensor(self._targets.values[row], dtype=kind)
 
 
-def image_preparation(processor: Any, channels: int) -> Callable[..., Sample]:
-    """Return the function from an image, and the class map of a segmentation, to the model's inputs.
+@dataclass(frozen=True)
+class ImagePreparation:
+    """From an image, and the class map of a segmentation, to the model's inputs.
 
     Size, mean and spread are those of the processor; the class map takes the same geometry, to the nearest pixel.
 
-    Args:
+    Attributes:
         processor: an image processor of Transformers.
         channels: of the model's input; 1 gives grey images, anything else RGB.
     """
-    mode = "L" if channels == 1 else "RGB"
 
-    def prepare(image: Any, classes: Any = None) -> Sample:
-        image = _in_mode(image, mode)
-        if classes is None:
-            inputs = processor(image, return_tensors="pt")
-        else:
-            inputs = processor(image, segmentation_maps=np.asarray(classes), return_tensors="pt")
+    processor: Any
+    channels: int = 3
+
+    def __call__(self, image: Any, classes: Any = None) -> Sample:
+        image = _in_mode(image, "L" if self.channels == 1 else "RGB")
+        maps = {} if classes is None else {"segmentation_maps": np.asarray(classes)}
+        inputs = self.processor(image, **maps, return_tensors="pt")
         return {name: value[0] for name, value in inputs.items()}
 
-    return prepare
+
+@dataclass(frozen=True)
+class TextPreparation:
+    """From a text to token numbers, cut to what tokenizer and model can take."""
+
+    tokenizer: Any
+    config: Any
+
+    def __call__(self, text: str) -> Sample:
+        positions = getattr(self.config, "max_position_embeddings", None) or LONGEST_TEXT
+        longest = min(self.tokenizer.model_max_length, positions, LONGEST_TEXT)
+        return dict(self.tokenizer(text, truncation=True, max_length=longest))
 
 
 def _in_mode(image: Any, mode: str) -> Any:
@@ -123,13 +136,6 @@ def _in_mode(image: Any, mode: str) -> Any:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert(mode)
-
-
-def text_preparation(tokenizer: Any, config: Any) -> Callable[..., Sample]:
-    """Return the function from a text to token numbers, cut to what tokenizer and model can take."""
-    longest = min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", LONGEST_TEXT) or LONGEST_TEXT)
-    longest = min(longest, LONGEST_TEXT)
-    return lambda text: dict(tokenizer(str(text), truncation=True, max_length=longest))
 
 
 def collate(samples: list[Sample]) -> dict[str, Tensor]:

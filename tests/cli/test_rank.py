@@ -90,7 +90,7 @@ def test_the_command_line_wins_over_the_file(texts, bert, tmp_path, capsys):
 def test_the_documented_config_file_is_understood(tmp_path, capsys):
     page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
     config = tmp_path / "rank.yaml"
-    config.write_text(page.split("```yaml\n")[1].split("```")[0])
+    config.write_text(page.split("# rank.yaml: ")[1].split("\n", 1)[1].split("```")[0])
     assert run("--config", config, "--data", "nowhere.csv") == 1  # not 2: every key is known
     assert "--data 'nowhere.csv' does not exist" in capsys.readouterr().err
 

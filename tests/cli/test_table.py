@@ -102,6 +102,18 @@ def test_a_table_may_name_images_and_masks(tmp_path):
     assert table.files() == ["images/0.png", "images/1.png"]
 
 
+def test_splits_without_labels_or_of_other_use_are_left_out_and_that_is_said(tmp_path, capsys):
+    parts = {
+        split: Dataset.from_dict({"text": ["a", "b"], "kind": labels}).cast_column("kind", ClassLabel(names=["x", "y"]))
+        for split, labels in {"train": [0, 1], "unsupervised": [0, 0], "test": [-1, -1]}.items()
+    }
+    DatasetDict(parts).save_to_disk(tmp_path / "notes")
+    assert load(tmp_path / "notes").splits(None) == [None, None]
+    text = capsys.readouterr().err
+    assert "left out: the splits unsupervised" in text
+    assert "left out: the splits without labels, test" in text
+
+
 def test_splits_with_other_classes_are_refused(tmp_path):
     parts = {
         split: Dataset.from_dict({"text": ["a"], "kind": [0]}).cast_column("kind", ClassLabel(names=names))

@@ -17,7 +17,7 @@ from transformers import (
 from hf_metalr.cli import main
 from hf_metalr.engine.history import read_history
 from tests.cli.models import save_text_model
-from tests.cli.test_rank import program
+from tests.cli.test_rank import ROOT, program
 from tests.parallel.launch import ACCELERATE
 from tests.training.tables import save_images, save_masks, save_segformer, save_vit
 
@@ -157,6 +157,14 @@ def test_the_run_can_be_described_in_a_file(models, scans, tmp_path, capsys):
     assert "task: classification of images" in output.err
 
 
+def test_the_documented_config_file_is_understood(tmp_path, capsys):
+    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    config = tmp_path / "train.yaml"
+    config.write_text(page.split("# train.yaml: ")[1].split("\n", 1)[1].split("```")[0])
+    assert run("--config", config, "--data", "nowhere.csv", "--output-dir", tmp_path / "out") == 1  # all keys are known
+    assert "--data 'nowhere.csv' does not exist" in capsys.readouterr().err
+
+
 def test_the_console_shows_metrics_and_where_things_are(models, scans, tmp_path, capsys):
     line = ("--model", models["vit"], "--data", scans, "--output-dir", tmp_path / "out", *QUICK)
     assert run(*line) == 0
@@ -206,7 +214,15 @@ def test_patience_ends_a_run_that_does_not_get_better(models, scans, tmp_path, c
     assert result["best_step"] == 3
 
 
+def test_patience_goes_on_counting_after_a_crash(models, scans, tmp_path, capsys):
+    line = ("--model", models["vit"], "--data", scans, "--output-dir", tmp_path / "out", *QUICK, "--patience", 2)
+    line += ("--learning-rate", "1e-9", "--meta-estimator", "off")
+    assert result_of(capsys, *line, "--epochs", 2)["steps"] == 2 * 3
+    assert result_of(capsys, *line, "--epochs", 9, "--resume")["steps"] == 3 * 3  # not two more epochs
+
+
 MISTAKES = {
+    "--private": r"--private belongs to --push-to-hub",
     "--label-column lable": r"--label-column 'lable' does not exist",
     "--group-column patient": r"Column 'patient' does not exist",
     "--task regression --class-weights balanced": r"Class weights need classes",

@@ -1,6 +1,7 @@
 """What a model is called with: the processor's geometry for image and mask alike, and messages that name the row."""
 
 import io
+import pickle
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image as Picture
 from transformers import SegformerImageProcessor, ViTImageProcessor
 
 from hf_metalr.training.augmentation import Augmentation
-from hf_metalr.training.samples import Samples, collate, image_preparation
+from hf_metalr.training.samples import ImagePreparation, Samples, collate
 from hf_metalr.training.targets import read_targets
 from hf_metalr.training.tasks import Task
 from tests.training.tables import shaded
@@ -20,7 +21,7 @@ def classified(pictures, processor, rows=None, augmentation=None, channels=3):
     dataset = Dataset.from_dict({"image": pictures, "label": [0, 1] * (len(pictures) // 2)})
     task = Task("classification", "image")
     targets = read_targets(dataset, task, ["label"])
-    prepare = image_preparation(processor, channels)
+    prepare = ImagePreparation(processor, channels)
     rows = range(len(pictures)) if rows is None else rows
     return Samples(dataset, rows, ("image", None), targets, task, prepare, augmentation)
 
@@ -58,7 +59,7 @@ def segmented(picture, mask, processor, augmentation=None):
     dataset = Dataset.from_dict({"image": [picture], "mask": [mask]}).cast_column("mask", Image())
     task = Task("segmentation", "image")
     targets = read_targets(dataset, task, ["mask"])
-    prepare = image_preparation(processor, 3)
+    prepare = ImagePreparation(processor, 3)
     return Samples(dataset, [0], ("image", "mask"), targets, task, prepare, augmentation)
 
 
@@ -94,7 +95,7 @@ def test_a_damaged_file_is_named_by_its_row():
     task = Task("classification", "image")
     targets = read_targets(dataset, task, ["label"])
     processor = ViTImageProcessor(size={"height": 8, "width": 8})
-    samples = Samples(dataset, [1], ("image", None), targets, task, image_preparation(processor, 3))
+    samples = Samples(dataset, [1], ("image", None), targets, task, ImagePreparation(processor, 3))
     with pytest.raises(ValueError, match=r"Row 1 of column 'image' cannot be prepared: .*Remove it"):
         samples[0]
 
@@ -103,3 +104,10 @@ def test_deep_scans_are_refused_rather_than_clipped():
     deep = Picture.fromarray(np.full((8, 8), 4000, dtype=np.uint16))
     with pytest.raises(ValueError, match="more than 8 bits"):
         classified([deep, deep], ViTImageProcessor(size={"height": 8, "width": 8}))[0]
+
+
+def test_samples_travel_to_the_processes_that_load_them():
+    processor = ViTImageProcessor(size={"height": 4, "width": 4})
+    samples = classified([Picture.new("L", (4, 4), 10 * n) for n in range(4)], processor, augmentation=Augmentation())
+    twin = pickle.loads(pickle.dumps(samples))  # as Windows and macOS start them
+    assert all(torch.equal(twin[n]["pixel_values"], samples[n]["pixel_values"]) for n in range(4))

@@ -9,7 +9,7 @@ from typing import Any
 
 from hf_metalr.cli.data.columns import MASK_NAMES, find_input_column, find_label_column, open_image_paths
 from hf_metalr.cli.data.near import near_misses
-from hf_metalr.cli.data.options import choose_split
+from hf_metalr.cli.data.options import choose_split, note
 from hf_metalr.cli.data.source import open_source
 from hf_metalr.cli.data.split_names import SPLIT_NAMES
 from hf_metalr.cli.errors import UserError
@@ -111,13 +111,14 @@ def load_table(options: argparse.Namespace) -> Table:
     if options.split is not None:
         parts = {None: choose_split(opened, options.split, options.data[0])}
     else:
-        parts = dict(opened) if isinstance(opened, dict) else {None: opened}
+        parts = _known(dict(opened)) if isinstance(opened, dict) else {None: opened}
     parts = {name if len(parts) > 1 else None: part for name, part in parts.items() if len(part)}
     if not parts:
         raise UserError(f"--data '{options.data[0]}' has no rows.")
+    label_columns = _label_columns(next(iter(parts.values())), options.label_column)
+    parts = _labelled(parts, label_columns[0])
     dataset = _joined(parts, options.data[0])
     origins = [(name, row) for name, part in parts.items() for row in range(len(part))]
-    label_columns = _label_columns(dataset, options.label_column)
     input_column = find_input_column(dataset, options.input_column, label_columns[0])
     source = Path(options.data[0]).expanduser().absolute()
     folder = None
@@ -126,6 +127,31 @@ def load_table(options: argparse.Namespace) -> Table:
         for column in (input_column, label_columns[0]):
             dataset = open_image_paths(dataset, column, folder)
     return Table(dataset, origins, input_column, label_columns, folder)
+
+
+def _known(parts: dict[str, Any]) -> dict[str | None, Any]:
+    """Leave out splits such as `unsupervised` where there is one to train on."""
+    others = [name for name in parts if name.lower() not in SPLIT_NAMES]
+    if not others or all(SPLIT_NAMES.get(name.lower()) != "train" for name in parts):
+        return dict(parts)
+    note(f"left out: the splits {', '.join(others)}")
+    kept: dict[str | None, Any] = {name: part for name, part in parts.items() if name not in others}
+    return kept
+
+
+def _labelled(parts: dict[str | None, Any], column: str) -> dict[str | None, Any]:
+    """Leave out splits without labels, as the test splits of competitions are published (-1 for every class)."""
+    from datasets import ClassLabel
+
+    blind = [
+        name
+        for name, part in parts.items()
+        if isinstance(part.features.get(column), ClassLabel) and set(part[column]) <= {-1, None}
+    ]
+    if not blind or len(blind) == len(parts):
+        return parts
+    note(f"left out: the splits without labels, {', '.join(map(str, blind))}")
+    return {name: part for name, part in parts.items() if name not in blind}
 
 
 def _joined(parts: dict[str | None, Any], source: str) -> Any:

@@ -101,6 +101,8 @@ def _about_the_data(options: argparse.Namespace, table: Table) -> dict[str, Any]
 
 def _check_output(options: argparse.Namespace) -> None:
     """Refuse an output folder that is a file, or that another run has begun to fill."""
+    if options.private and options.push_to_hub is None:
+        raise UserError("--private belongs to --push-to-hub, which is not given. Leave it out, or give both.")
     folder = options.output_dir
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--output-dir must be a folder, found the file '{folder}'.")
