@@ -129,14 +129,13 @@ def load_table(options: argparse.Namespace) -> Table:
     return Table(dataset, origins, input_column, label_columns, folder)
 
 
-def _known(parts: dict[str, Any]) -> dict[str | None, Any]:
+def _known(parts: dict[Any, Any]) -> dict[str | None, Any]:
     """Leave out splits such as `unsupervised` where there is one to train on."""
     others = [name for name in parts if name.lower() not in SPLIT_NAMES]
     if not others or all(SPLIT_NAMES.get(name.lower()) != "train" for name in parts):
         return dict(parts)
     note(f"left out: the splits {', '.join(others)}")
-    kept: dict[str | None, Any] = {name: part for name, part in parts.items() if name not in others}
-    return kept
+    return {name: part for name, part in parts.items() if name not in others}
 
 
 def _labelled(parts: dict[str | None, Any], column: str) -> dict[str | None, Any]:
