@@ -30,8 +30,8 @@ def test_spearman_sees_the_order_alone_and_shares_ranks_among_ties():
     targets = np.random.default_rng(0).normal(size=20)
     assert compute(np.exp(targets), targets)["spearman"] == pytest.approx(1.0)
     assert compute(-(targets**3), targets)["spearman"] == pytest.approx(-1.0)
-    # ranks 1.5, 1.5, 3 against 1, 2, 3
-    assert compute([5.0, 5.0, 9.0], [1.0, 2.0, 3.0])["spearman"] == pytest.approx(math.sqrt(3) / 2)
+    # ranks 1.5, 1.5, 4, 3 against 1, 2, 4, 3; deviations from 2.5 have the products 4.5, the squares 4.5 and 5
+    assert compute([5.0, 5.0, 9.0, 7.0], [1.0, 2.0, 4.0, 3.0])["spearman"] == pytest.approx(4.5 / math.sqrt(4.5 * 5))
 
 
 @pytest.mark.parametrize("answers", [[float("nan")], [float("inf")]])
