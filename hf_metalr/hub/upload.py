@@ -1,0 +1,88 @@
+"""Upload a folder to the Hub without what is nobody else's business, and with one clear error where it fails."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+from huggingface_hub import CommitInfo, HfApi
+from huggingface_hub.errors import HfHubHTTPError
+
+# What stays at home. The first two are Trainer's own rule.
+PRIVATE_FILES = (
+    "_*",
+    "checkpoint-*",
+    "training_args.bin",  # a pickle, with the local paths of the run
+    "trainer_state.json",  # holds the local path of the best checkpoint
+    "splits.json",  # names files, which may name patients
+    "runs/*",  # event files of TensorBoard, named after the machine
+    "*.tmp",
+    ".*",
+    "*/.*",
+)
+# Of a checkpoint that is uploaded to be resumed elsewhere: its state is wanted, the arguments are given anew.
+STATE_FILES = ("_*", "training_args.bin", "*.tmp", ".*")
+_ADVICE = {
+    401: "the token was refused. Log in with `hf auth login`, or give one that may write as hub_token",
+    403: "the token may not write there. Give one with write permission, or another hub_model_id",
+    404: "there is no such repository that the token may see. Correct hub_model_id or log in with `hf auth login`",
+}
+
+
+class UploadError(OSError):
+    """The Hub could not be written. The message says where, why, and what to do; the cause is the library's error."""
+
+
+def upload(
+    folder: Path,
+    repo_id: str,
+    message: str,
+    token: str | None,
+    revision: str | None,
+    in_background: bool,
+    path_in_repo: str | None = None,
+    private_files: Sequence[str] = PRIVATE_FILES,
+) -> "CommitInfo | Future[CommitInfo]":
+    """Upload a folder but for private files, in one commit; where nothing has changed, in none.
+
+    Args:
+        folder: what to upload.
+        repo_id: an existing repository.
+        message: of the commit.
+        token: that may write; by default the one that is logged in.
+        revision: the branch; by default the main one.
+        in_background: return at once, with a future.
+        path_in_repo: folder of the repository; by default its root.
+        private_files: patterns of what stays at home.
+
+    Raises:
+        UploadError: the Hub cannot be reached or refuses. What it had before is as it was: a commit is all or nothing.
+    """
+    try:
+        return HfApi().upload_folder(
+            repo_id=repo_id,
+            folder_path=folder,
+            commit_message=message,
+            token=token,
+            revision=revision,
+            path_in_repo=path_in_repo,
+            ignore_patterns=list(private_files),
+            run_as_future=in_background,  # type: ignore[call-overload]  # the overloads want a literal
+        )
+    except Exception as error:
+        raise upload_error(repo_id, error) from error
+
+
+def upload_error(repo_id: str, error: BaseException) -> UploadError:
+    """Return the one error that a user sees for whatever the libraries raised."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, HfHubHTTPError):
+        cause = cause.__cause__
+    if cause is None:
+        first = " ".join(str(error).split())[:200] or type(error).__name__
+        return UploadError(
+            f"push_to_hub to {repo_id!r} was interrupted ({first}). Nothing was committed; call it again, files that "
+            "arrived whole are not sent twice."
+        )
+    status = cause.response.status_code
+    advice = _ADVICE.get(status, "try again later, or see the cause above")
+    return UploadError(f"push_to_hub to {repo_id!r}: the Hub answered {status}: {advice}.")
