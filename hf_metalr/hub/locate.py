@@ -56,7 +56,7 @@ def _download(repo_id: str, token: str | None) -> Path:
                 f"init_lrs={repo_id!r}: its {LEARNED_RATES_NAME} must have at most {MOST_BYTES} bytes, found "
                 f"{found.file_size}. It is not what this package writes; use another model."
             )
-        return Path(hf_hub_download(repo_id, LEARNED_RATES_NAME, revision=found.commit_hash, token=token))
+        return Path(hf_hub_download(repo_id, LEARNED_RATES_NAME, token=token))
     except RepositoryNotFoundError as error:
         raise ValueError(
             f"init_lrs={repo_id!r} is neither a local path nor a model of the Hub that you may read. Correct its name, "

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-from huggingface_hub import CommitInfo, HfApi
+from huggingface_hub import CommitInfo, upload_folder
 from huggingface_hub.errors import HfHubHTTPError
 
 # What stays at home. The first two are Trainer's own rule.
@@ -58,7 +58,7 @@ def upload(
         UploadError: the Hub cannot be reached or refuses. What it had before is as it was: a commit is all or nothing.
     """
     try:
-        return HfApi().upload_folder(
+        return upload_folder(
             repo_id=repo_id,
             folder_path=folder,
             commit_message=message,
@@ -74,15 +74,15 @@ def upload(
 
 def upload_error(repo_id: str, error: BaseException) -> UploadError:
     """Return the one error that a user sees for whatever the libraries raised."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, HfHubHTTPError):
+    cause = error
+    while not isinstance(cause, HfHubHTTPError):
+        if cause.__cause__ is None:
+            words = " ".join(str(cause).split())[:200] or type(cause).__name__
+            return UploadError(
+                f"push_to_hub to {repo_id!r} was interrupted ({words}). Nothing was committed; call it again, files "
+                "that arrived whole are not sent twice."
+            )
         cause = cause.__cause__
-    if cause is None:
-        first = " ".join(str(error).split())[:200] or type(error).__name__
-        return UploadError(
-            f"push_to_hub to {repo_id!r} was interrupted ({first}). Nothing was committed; call it again, files that "
-            "arrived whole are not sent twice."
-        )
     status = cause.response.status_code
     advice = _ADVICE.get(status, "try again later, or see the cause above")
     return UploadError(f"push_to_hub to {repo_id!r}: the Hub answered {status}: {advice}.")

@@ -11,8 +11,9 @@ from transformers.trainer_utils import HubStrategy
 from transformers.utils import PushInProgress, logging
 
 from hf_metalr.engine import MetaLR
+from hf_metalr.engine.history import HISTORY_NAME
 from hf_metalr.hub import LEARNED_RATES_NAME, LearnedRates
-from hf_metalr.hub.upload import STATE_FILES, upload, upload_error
+from hf_metalr.hub.upload import PRIVATE_FILES, STATE_FILES, upload, upload_error
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
 from hf_metalr.trainer.cards import Texts, adapter_tags_of, extend_card, write_card
 from hf_metalr.trainer.outcome import learned_rates_of
@@ -131,7 +132,8 @@ class Publication(_Base):
                 shutil.copy(file, output / file.name)
         message = f"Training in progress, step {self.state.global_step}"
         target = (str(self.hub_model_id), message, self.args.hub_token, self.args.hub_revision, True)
-        jobs = [upload(output, *target)]
+        growing = (*PRIVATE_FILES, HISTORY_NAME)  # while an upload goes on, which would fail of it
+        jobs = [upload(output, *target, private_files=growing)]
         if strategy in (HubStrategy.CHECKPOINT, HubStrategy.ALL_CHECKPOINTS):
             place = "last-checkpoint" if strategy == HubStrategy.CHECKPOINT else checkpoint.name
             jobs.append(upload(checkpoint, *target, place, STATE_FILES))
