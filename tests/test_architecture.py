@@ -20,6 +20,7 @@ LAYERS = {
     "features": 2,
     "checked_json": 3,
     "eight_bits": 3,
+    "environment": 3,
     "hub": 3,
     "quiet_loading": 3,
     "trainer": 3,

@@ -1,12 +1,12 @@
 """From the learned rates of a run to the facts of its model card."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from hf_metalr.hub.learned_rates import LearnedRates
 from hf_metalr.model_card import CardFacts
 
-FIGURE_NAME = "learned_rates.png"
+# By it the Hub lists an adapter with its base model. PEFT writes local paths behind it too.
+_ADAPTER_TAG = "base_model:adapter:"
 
 # Ends of class names, the Hub's task for them, and the end of the auto class that loads them.
 _TASKS = {
@@ -85,39 +85,14 @@ def card_facts(
         license=license,
         language=language,
         library=rates.library,
-        tags=tuple(tags),
+        tags=[tag for tag in tags if not tag.startswith(_ADAPTER_TAG)] + _adapter_tag(rates),
         repo_id=repo_id,
         reproducible=True,
     )
 
 
-def rebuilt_facts(folder: Path) -> CardFacts:
-    """Return the facts for the card of an output folder, from its `metalr.json`.
-
-    The licence, the languages and the tags of a card that is there are kept, and its title.
-
-    Raises:
-        ValueError: the folder has no learned rates that can be used.
-    """
-    from huggingface_hub import ModelCard
-
-    from hf_metalr.hub.learned_rates import LEARNED_RATES_NAME
-
-    rates = LearnedRates.load(folder / LEARNED_RATES_NAME)
-    figure = FIGURE_NAME if (folder / FIGURE_NAME).is_file() else None
-    old = folder / "README.md"
-    if not old.is_file():
-        return card_facts(rates, folder.resolve().name, figure_file=figure)
-    card = ModelCard.load(old)
-    titles = [line.removeprefix("# ").strip() for line in card.text.splitlines() if line.startswith("# ")]
-    return card_facts(
-        rates,
-        titles[0] if titles else folder.resolve().name,
-        figure_file=figure,
-        license=card.data.license,
-        language=card.data.language,
-        tags=card.data.tags or (),
-    )
+def _adapter_tag(rates: LearnedRates) -> list[str]:
+    return [f"{_ADAPTER_TAG}{rates.base_model}"] if rates.library == "peft" and rates.base_model else []
 
 
 def _run(rates: LearnedRates) -> str:

@@ -2,22 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelCard
-from transformers.utils import logging
 
-from hf_metalr.engine.history import HISTORY_NAME, iterate_history
 from hf_metalr.hub import LEARNED_RATES_NAME, LearnedRates
-from hf_metalr.hub.card import FIGURE_NAME, card_facts
+from hf_metalr.hub.card import card_facts
+from hf_metalr.hub.figure import draw_figure
 from hf_metalr.model_card import TAGS, build_model_card, learned_rates_section
-
-logger = logging.get_logger(__name__)
-
-# More points than this per line cannot be told apart at the size of a card's picture.
-MOST_POINTS = 2000
 
 Texts = str | Sequence[str] | None
 
@@ -86,31 +79,12 @@ def extend_card(folder: Path, rates: LearnedRates, repo_id: str | None) -> None:
     card.save(folder / "README.md")
 
 
-def draw_figure(folder: Path, rates: LearnedRates) -> str | None:
-    """Draw the history of a folder as a PNG beside it; return its name, None where it cannot be drawn."""
-    history = folder / HISTORY_NAME
-    count = sum(1 for _ in iterate_history(history)) if history.is_file() else 0
-    if count == 0:
-        return None
-    from hf_metalr.plotting import plot_learning_rates
-
-    rows = list(islice(iterate_history(history), 0, None, -(-count // MOST_POINTS)))
-    try:
-        figure = plot_learning_rates(rows, [group.name for group in rates.layer_groups if group.is_head])
-    except (ImportError, ValueError) as error:
-        logger.warning(f"The model card has no figure: {error}")
-        return None
-    figure.savefig(folder / FIGURE_NAME, dpi=150)
-    return FIGURE_NAME
-
-
-def adapter_tags_of(model: Any, base_model: str | None) -> list[str]:
-    """Return the tags by which the Hub knows an adapter; none for other models."""
+def adapter_tags_of(model: Any) -> list[str]:
+    """Return the tags that tell what kind of adapter a model of PEFT has; none for other models."""
     configs = getattr(model, "peft_config", None)
     if not isinstance(configs, dict):
         return []
-    kinds = sorted({str(config.peft_type.value).lower() for config in configs.values()})
-    return kinds + ([f"base_model:adapter:{base_model}"] if base_model else [])
+    return sorted({str(config.peft_type.value).lower() for config in configs.values()})
 
 
 def _first(texts: Texts) -> str | None:

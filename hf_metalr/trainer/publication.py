@@ -60,7 +60,7 @@ class Publication(_Base):
         elif getattr(super().create_model_card, "__func__", None) is Trainer.create_model_card:
             if self.is_world_process_zero():
                 rates = learned_rates_of(self, self._first_lrs)
-                tags = adapter_tags_of(self.model, rates.base_model)
+                tags = adapter_tags_of(self.model)
                 write_card(*self._card_place(rates), adapter_tags=tags, **_card_arguments(*args, **kwargs))
         else:
             super().create_model_card(*args, **kwargs)
