@@ -1,7 +1,8 @@
 """Upload a folder to the Hub without what is nobody else's business, and with one clear error where it fails."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 
 from huggingface_hub import CommitInfo, upload_folder
@@ -24,7 +25,7 @@ STATE_FILES = ("_*", "training_args.bin", "*.tmp", ".*")
 _ADVICE = {
     401: "the token was refused. Log in with `hf auth login`, or give one that may write as hub_token",
     403: "the token may not write there. Give one with write permission, or another hub_model_id",
-    404: "there is no such repository that the token may see. Correct hub_model_id or log in with `hf auth login`",
+    404: "there is no such repository or branch that the token may see. Correct its name or log in with `hf auth login`",
 }
 
 
@@ -57,7 +58,7 @@ def upload(
     Raises:
         UploadError: the Hub cannot be reached or refuses. What it had before is as it was: a commit is all or nothing.
     """
-    try:
+    with one_clear_error(repo_id):
         return upload_folder(
             repo_id=repo_id,
             folder_path=folder,
@@ -68,21 +69,32 @@ def upload(
             ignore_patterns=list(private_files),
             run_as_future=in_background,  # type: ignore[call-overload]  # the overloads want a literal
         )
+
+
+@contextmanager
+def one_clear_error(repo_id: str) -> Iterator[None]:
+    """Raise an `UploadError` for whatever the libraries raise while a repository is written.
+
+    A `ValueError` passes: there a name or an argument is at fault, in the library's own words.
+    """
+    try:
+        yield
     except Exception as error:
-        raise upload_error(repo_id, error) from error
+        if isinstance(error, ValueError) and not isinstance(error, HfHubHTTPError):
+            raise
+        raise UploadError(_explanation(repo_id, error)) from error
 
 
-def upload_error(repo_id: str, error: BaseException) -> UploadError:
-    """Return the one error that a user sees for whatever the libraries raised."""
+def _explanation(repo_id: str, error: BaseException) -> str:
     cause = error
     while not isinstance(cause, HfHubHTTPError):
         if cause.__cause__ is None:
             words = " ".join(str(cause).split())[:200] or type(cause).__name__
-            return UploadError(
+            return (
                 f"push_to_hub to {repo_id!r} was interrupted ({words}). Nothing was committed; call it again, files "
                 "that arrived whole are not sent twice."
             )
         cause = cause.__cause__
     status = cause.response.status_code
-    advice = _ADVICE.get(status, "try again later, or see the cause above")
-    return UploadError(f"push_to_hub to {repo_id!r}: the Hub answered {status}: {advice}.")
+    advice = _ADVICE.get(status, "try again later")
+    return f"push_to_hub to {repo_id!r}: the Hub answered {status}: {advice}."

@@ -5,7 +5,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from huggingface_hub.errors import HfHubHTTPError
 from transformers import Trainer
 from transformers.trainer_utils import HubStrategy
 from transformers.utils import PushInProgress, logging
@@ -13,7 +12,7 @@ from transformers.utils import PushInProgress, logging
 from hf_metalr.engine import MetaLR
 from hf_metalr.engine.history import HISTORY_NAME
 from hf_metalr.hub import LEARNED_RATES_NAME, LearnedRates
-from hf_metalr.hub.upload import PRIVATE_FILES, STATE_FILES, upload, upload_error
+from hf_metalr.hub.upload import PRIVATE_FILES, STATE_FILES, one_clear_error, upload
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
 from hf_metalr.trainer.cards import Texts, adapter_tags_of, extend_card, write_card
 from hf_metalr.trainer.outcome import learned_rates_of
@@ -67,6 +66,16 @@ class Publication(_Base):
             if self.is_world_process_zero():
                 extend_card(*self._card_place(learned_rates_of(self, self._first_lrs)))
 
+    def init_hf_repo(self, *args: Any, **kwargs: Any) -> None:
+        """Create the repository as the parent does; arguments as of the parent.
+
+        Raises:
+            UploadError: the Hub cannot be reached or refuses.
+        """
+        name = str(self.args.hub_model_id or Path(str(self.args.output_dir)).absolute().name)
+        with one_clear_error(name):
+            super().init_hf_repo(*args, **kwargs)
+
     def push_to_hub(
         self,
         commit_message: str | None = "End of training",
@@ -98,7 +107,7 @@ class Publication(_Base):
         self.callback_handler.on_push_begin(self.args, self.state, self.control)
         token = token if token is not None else self.args.hub_token
         if self.hub_model_id is None:
-            self._make_repository(token, private)
+            self.init_hf_repo(token=token, **({} if private is None else {"private": private}))
         self.save_model(_internal_call=True)
         if not self.is_world_process_zero():
             return None
@@ -110,12 +119,6 @@ class Publication(_Base):
         self._finish_current_push()
         folder, branch = Path(str(self.args.output_dir)), revision or self.args.hub_revision
         return upload(folder, str(self.hub_model_id), str(commit_message), token, branch, not blocking)
-
-    def _make_repository(self, token: str | None, private: bool | None) -> None:
-        try:
-            self.init_hf_repo(token=token, **({} if private is None else {"private": private}))
-        except HfHubHTTPError as error:
-            raise upload_error(self.args.hub_model_id or Path(str(self.args.output_dir)).name, error) from error
 
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
         """Upload during training (`push_to_hub=True`), as the parent does but without its pickle of the arguments."""

@@ -131,6 +131,13 @@ def test_a_wrong_token_is_one_clear_error(folder):
     assert len(hub.repos["alice/scans"].commits) == 1
 
 
+def test_a_wrong_token_is_told_before_training_too(folder):
+    with pytest.raises(UploadError, match="401: the token was refused"):
+        make_trainer(folder, hub_model_id="alice/scans", hub_token="hf_wrong", push_to_hub=True)
+    with pytest.raises(ValueError, match="alice/a scan"):
+        make_trainer(folder, hub_model_id="alice/a scan", push_to_hub=True)
+
+
 def forbidden() -> list[bytes]:
     return [text.encode() for text in (TOKEN, HOME, Path(HOME).name)]
 
