@@ -25,7 +25,7 @@ STATE_FILES = ("_*", "training_args.bin", "*.tmp", ".*")
 _ADVICE = {
     401: "the token was refused. Log in with `hf auth login`, or give one that may write as hub_token",
     403: "the token may not write there. Give one with write permission, or another hub_model_id",
-    404: "there is no such repository or branch that the token may see. Correct its name or log in with `hf auth login`",
+    404: "there is no such repository or branch for this token. Correct its name or log in with `hf auth login`",
 }
 
 

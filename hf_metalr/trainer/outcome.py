@@ -188,6 +188,8 @@ def _settings(trainer: Any) -> dict[str, Setting]:
 
 def _setting(value: Any) -> Setting:
     value = getattr(value, "value", value)  # of an enum
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return json.dumps(value) if isinstance(value, dict) else value  # as the argument accepts it
 
 

@@ -51,6 +51,16 @@ def test_the_record_holds_what_the_history_and_the_trainer_say(tmp_path: Path, e
     assert "meta_split" not in rates.settings
 
 
+def test_settings_of_any_kind_are_written(tmp_path: Path) -> None:
+    patterns = {r"layers\.\d+": "body"}
+    trained(tmp_path, layer_groups=patterns, max_grad_norm=math.inf, hyper_lr_decay=20)
+    settings = record(tmp_path).settings
+    assert json.loads(settings["layer_groups"]) == patterns  # as the argument takes it, too
+    assert settings["max_grad_norm"] == "inf"
+    assert settings["hyper_lr_decay"] == 20
+    assert [group.name for group in record(tmp_path).layer_groups] == ["embeddings", "body", "norm", "head"]
+
+
 def test_a_rate_that_is_held_to_the_end_is_marked(tmp_path: Path) -> None:
     trained(tmp_path, head_hold_steps=8)
     assert [group.name for group in record(tmp_path).layer_groups if group.held] == ["head"]
