@@ -118,6 +118,7 @@ class Publication(_Base):
         self.create_model_card(model_name=name, **kwargs, **({"tags": tags} if tags else {}))
         self._finish_current_push()
         folder, branch = Path(str(self.args.output_dir)), revision or self.args.hub_revision
+        self._warn_of_local_base()
         return upload(folder, str(self.hub_model_id), str(commit_message), token, branch, not blocking)
 
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
@@ -144,6 +145,15 @@ class Publication(_Base):
             self.push_in_progress.jobs.extend(jobs)
         else:
             self.push_in_progress = PushInProgress(jobs)  # type: ignore[arg-type]  # a list, whatever its annotation says
+
+    def _warn_of_local_base(self) -> None:
+        for config in getattr(self.model, "peft_config", {}).values():
+            base = str(getattr(config, "base_model_name_or_path", None) or "")
+            if base and Path(base).exists():
+                logger.warning(
+                    f"adapter_config.json names the base model as {base!r}, a path that only you have. Load the base "
+                    "by its Hub id, so that others can load the adapter."
+                )
 
     def _has_learned(self) -> bool:
         return self.metalr is not None and self.metalr.step > 0

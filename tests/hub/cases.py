@@ -32,7 +32,7 @@ from transformers import AutoModelForImageClassification, AutoModelForSequenceCl
 
 from hf_metalr.hub import LEARNED_RATES_NAME, LearnedRates
 from hf_metalr.hub.upload import UploadError
-from hf_metalr.trainer import warm_start
+from hf_metalr.trainer import publication, warm_start
 from tests.trainer.tiny import Images, Texts, make_bert, make_trainer, make_vit
 
 pytestmark = [
@@ -148,7 +148,9 @@ def test_nothing_secret_is_uploaded(folder):
     (folder / "splits.json").write_text('["patient-17.png"]')
     (folder / ".env").write_text(TOKEN)
     (folder / "labels.txt").write_text("what the user puts there is uploaded")
-    trainer = trained(folder, hub_token=TOKEN, init_lrs=rates_of_a_local_run(folder))
+    make_vit().save_pretrained(folder / "_base")
+    model = type(make_vit()).from_pretrained(folder / "_base")
+    trainer = trained(folder, model, hub_token=TOKEN, init_lrs=rates_of_a_local_run(folder))
     trainer.save_state()
     trainer.push_to_hub()
     assert HOME in (folder / "training_args.bin").read_bytes().decode("latin-1")  # so this test can fail
@@ -197,15 +199,21 @@ def test_the_card_on_the_hub_says_how_to_load_and_what_was_learned(folder):
     assert files()["learned_rates.png"].startswith(b"\x89PNG")
 
 
-def test_an_adapter_is_pushed_and_loaded_by_peft(folder):
+def test_an_adapter_is_pushed_and_loaded_by_peft(folder, monkeypatch):
     peft = pytest.importorskip("peft")
+    said: list[str] = []
+    monkeypatch.setattr(publication.logger, "warning", said.append)
+    make_bert().save_pretrained(folder / "base")
     config = peft.LoraConfig(task_type="SEQ_CLS", r=2, target_modules=["query", "value"])
-    trainer = trained(folder, peft.get_peft_model(make_bert(), config), Texts(48))
+    base = AutoModelForSequenceClassification.from_pretrained(folder / "base")
+    trainer = trained(folder / "out", peft.get_peft_model(base, config), Texts(48))
     trainer.push_to_hub()
+    (warning,) = said  # PEFT's own file names the base as it was loaded
+    assert f"adapter_config.json names the base model as {str(folder / 'base')!r}" in warning
+    assert HOME.encode() not in files()["README.md"] + files()["metalr.json"]
     assert card()["library_name"] == "peft"
     assert {"metalr", "lora"} <= set(card()["tags"])
     assert b"PeftModel.from_pretrained(base" in files()["README.md"]
-    make_bert().save_pretrained(folder / "base")
     base = AutoModelForSequenceClassification.from_pretrained(folder / "base")
     loaded = peft.PeftModel.from_pretrained(base, "alice/scans").eval()
     tokens = Texts(4).tokens

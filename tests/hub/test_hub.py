@@ -12,5 +12,5 @@ def test_the_cases_against_a_loopback_hub() -> None:
     # Unlike this process, which was told to be offline before huggingface_hub was imported.
     command = [sys.executable, "-m", "pytest", "tests/hub/cases.py", "-q", "-p", "no:cacheprovider", "-n0"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
