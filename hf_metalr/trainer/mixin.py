@@ -1,8 +1,9 @@
 """`MetaLRMixin`: what turns a Transformers trainer into one that learns its learning rates.
 
 What changes, and nothing else: the optimizer's param groups are split by layer group; a `MetaLR` engine is attached to
-the optimizer; ``training_step`` tells the engine which rates are held; logs, checkpoints and a history file carry the
-rates. The loop, clipping, scheduler creation and ``compute_loss`` are those of the parent.
+the optimizer; ``training_step`` tells the engine which rates are held; logs, checkpoints, a history file, `metalr.json`
+and the model card carry the rates; uploads leave local paths and the token out. The loop, clipping, scheduler creation
+and ``compute_loss`` are those of the parent.
 """
 
 from collections.abc import Iterator, Mapping

@@ -38,6 +38,7 @@ _ALWAYS = (
     "meta_every",
 )
 _WHERE_CHANGED = (
+    "data_seed",
     "max_steps",
     "gradient_accumulation_steps",
     "warmup_steps",
