@@ -9,6 +9,7 @@ from transformers import TrainingArguments
 
 from hf_metalr.engine.config import MetaLRConfig, require_choice
 from hf_metalr.trainer.parallelism import DEEPSPEED_REFUSED
+from hf_metalr.trainer.secret import Secret
 
 _ESTIMATORS = ("lookahead", "next_batch", "off")
 
@@ -113,9 +114,10 @@ class MetaLRTrainingArguments(TrainingArguments):
     init_lrs: str | None = field(
         default=None,
         metadata={
-            "help": "Path of a saved transferability profile (transferability.json): layers that moved far there start "
-            "at a higher rate, those that moved little at a lower one, by a factor of at most 3. Opt-in: no result "
-            "shows yet that it helps."
+            "help": "Start from rates learned before: a model of the Hub (user/model), a folder or a file with "
+            "metalr.json. Layer groups are matched by name. Or the path of a transferability profile "
+            "(transferability.json): layers that moved far there start at a higher rate, those that moved little at a "
+            "lower one, by a factor of at most 3. Opt-in: no result shows yet that either helps."
         },
     )
     report_transferability: bool = field(
@@ -160,6 +162,8 @@ class MetaLRTrainingArguments(TrainingArguments):
             self._refuse_optimizers_without_displacement()  # before the parent asks for packages that they would need
         self._VALID_DICT_FIELDS = [*super()._VALID_DICT_FIELDS, "layer_groups"]  # the parent parses JSON text of these
         super().__post_init__()
+        if self.hub_token is not None:
+            self.hub_token = Secret(self.hub_token)
         if self.hyper_lr is not None and not self.hyper_lr > 0:
             raise ValueError(
                 f"hyper_lr must be above 0; found {self.hyper_lr!r}. To train without learning rates, set "

@@ -132,6 +132,7 @@ _TRAINER_ONLY = {
     "eval_dataset",
     "meta_dataset",
     "compute_metrics",
+    "processing_class",
     "compute_loss_func",
     "callbacks",
     "optimizers",
