@@ -26,8 +26,9 @@ LAYERS = {
     "evaluate_modules": 3,
     "model_card": 3,
     "metrics": 3,
-    "cli": 4,
-    "__main__": 4,
+    "report": 4,
+    "cli": 5,
+    "__main__": 5,
 }
 # Data in, a figure or text out: they need nothing of the package, and every layer above the engine may use them.
 ASIDE = {"plotting", "tables"}

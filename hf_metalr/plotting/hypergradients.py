@@ -80,3 +80,8 @@ def plot_hypergradients(rows: Sequence[HistoryRow], head_groups: Collection[str]
         color=GREY,
     )
     return figure
+
+
+def has_hypergradients(rows: Sequence[HistoryRow]) -> bool:
+    """Return whether a history holds any finite hypergradient, so that `plot_hypergradients` has something to draw."""
+    return bool(np.isfinite(read_table(rows).log_hypergradients).any())

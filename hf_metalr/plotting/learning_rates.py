@@ -21,7 +21,7 @@ COLOUR_MAP, PALEST = "viridis", 0.9
 MOST_NAMES = 24
 HEIGHT, MARGINS = 3.6, 0.75  # inches; a picture with many names grows
 MOST_BAR_NAMES = 20  # beside the bar
-MOST_POINTS = 1000  # of a line: more cannot be told apart and make a vector file of megabytes
+MOST_POINTS = 400  # of a line: more cannot be told apart and make a vector file of megabytes
 
 
 def plot_learning_rates(rows: Sequence[HistoryRow], head_groups: Collection[str] = ("head",)) -> "Figure":

@@ -24,7 +24,7 @@ def label_line_ends(axes: "Axes", lines: Sequence["Line2D"]) -> None:
     drawn = [line for line in lines if np.isfinite(_values(line)).any()]
     low, high = np.log(axes.get_ylim())
     ends = [(np.log(_values(line)[np.isfinite(_values(line))][-1]) - low) / (high - low) for line in drawn]
-    gap = INCHES_PER_NAME / (axes.figure.get_figheight() - AROUND)
+    gap = INCHES_PER_NAME / (axes.figure.bbox.height / axes.figure.dpi - AROUND)
     for line, end, place in zip(drawn, ends, spread(ends, gap), strict=True):
         is_head = line.get_color() == HEAD_COLOUR
         axes.annotate(
