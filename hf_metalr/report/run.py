@@ -10,8 +10,9 @@ from typing import Any
 from hf_metalr.engine.history import HISTORY_NAME, read_history
 from hf_metalr.plotting.history_table import HistoryRow, read_table
 from hf_metalr.transferability import TransferabilityProfile
+from hf_metalr.transferability.storage import PROFILE_NAME
 
-PROFILE_NAME, LEARNED_RATES_NAME, STATE_NAME = "transferability.json", "metalr.json", "trainer_state.json"
+LEARNED_RATES_NAME, STATE_NAME = "metalr.json", "trainer_state.json"
 # Larger than any file of facts that a run writes; a trainer's log of a million lines would take minutes to read.
 MOST_BYTES = 64 * 2**20
 

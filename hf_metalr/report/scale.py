@@ -27,8 +27,8 @@ class LogScale:
     def ticks(self) -> list[float]:
         """Return the values to mark, at most `MOST_TICKS` of them: powers of ten, with 2 and 5 or 3 where they fit.
 
-        >>> LogScale(1e-5, 1e-3).ticks(), LogScale(0.9, 2.2).ticks()
-        ([1e-05, 3e-05, 0.0001, 0.0003, 0.001], [1.0, 1.5, 2.0])
+        >>> LogScale(1e-5, 1e-2).ticks(), LogScale(0.9, 2.2).ticks()
+        ([1e-05, 3e-05, 0.0001, 0.0003, 0.001, 0.003, 0.01], [1.0, 1.5, 2.0])
         """
         decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
         found: list[float] = []
