@@ -148,16 +148,34 @@ def _end_names(groups: Sequence[str], down: np.ndarray, head_groups: Sequence[st
         if known[index].any() and (len(groups) <= MOST_NAMES or group in head_groups)
     ]
     ends = [float(down[index][known[index]][-1]) for index in shown]
-    return joined(
+    places = spread(ends, NAME_GAP)
+    leaders = element(
+        "svg",
+        *(
+            element(
+                "path",
+                d=f"M0 {_units(end)}L{GRID} {_units(place)}",
+                class_="leader",
+                style=f"stroke:var(--{_colour(index, groups[index] in head_groups)})",
+            )
+            for index, end, place in zip(shown, ends, places, strict=True)
+        ),
+        class_="leaders",
+        viewBox=f"0 0 {GRID} {GRID}",
+        preserveAspectRatio="none",
+        aria_hidden="true",
+    )
+    names = joined(
         element(
             "span",
             groups[index],
             title=groups[index],
             class_="end head" if groups[index] in head_groups else "end",
-            style=f"top:{100 * place:.2f}%;border-color:var(--{_colour(index, groups[index] in head_groups)})",
+            style=f"top:{100 * place:.2f}%",
         )
-        for index, place in zip(shown, spread(ends, NAME_GAP), strict=True)
+        for index, place in zip(shown, places, strict=True)
     )
+    return joined([leaders, names])
 
 
 def _colour(index: int, is_head: bool) -> str:

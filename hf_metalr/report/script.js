@@ -58,7 +58,7 @@ function nearestGroup(kind, place, i) {
 for (const chart of document.querySelectorAll(".chart")) {
   const kind = chart.dataset.kind, plot = chart.querySelector(".plot");
   const cross = chart.querySelector(".cross"), readout = chart.querySelector(".readout");
-  const lines = [...chart.querySelectorAll("path:not(.grid)")];
+  const lines = [...chart.querySelectorAll("path:not(.grid, .leader)")];
   const tip = document.createElement("div");
   tip.className = "tip";
   let group = 0, column = kinds[kind].columns - 1;

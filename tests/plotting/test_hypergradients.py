@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from hf_metalr.plotting import has_hypergradients, plot_hypergradients
 from hf_metalr.plotting.history_table import HistoryTable, read_table, thinned
+from hf_metalr.plotting.layer_map import BAR_WIDTH
 from hf_metalr.plotting.pushes import measure_pushes, push_limit
 from tests.plotting.histories import full_history
 
@@ -92,6 +93,7 @@ def test_nothing_overlaps_or_leaves_the_picture(groups: int) -> None:
         assert all(lower.y1 <= upper.y0 + 1 for lower, upper in pairwise(ordered))
     bar_box = bar.get_window_extent()
     assert all(box.x1 <= bar_box.x0 for box in sizes)
+    assert bar.xaxis.label.get_window_extent().y1 <= bar_box.y0 - BAR_WIDTH * figure.dpi + 2  # below the arrow
     for box in [*names, *sizes, axes.xaxis.label.get_window_extent(), bar.xaxis.label.get_window_extent()]:
         assert box.x0 >= figure.bbox.x0 - 1
         assert box.x1 <= figure.bbox.x1 + 1
