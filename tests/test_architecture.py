@@ -30,6 +30,7 @@ LAYERS = {
     "model_card": 3,
     "metrics": 3,
     "training": 4,
+    "report": 4,
     "cli": 5,
     "__main__": 5,
 }

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hf_metalr.transferability.profile import TransferabilityProfile
 
 SCHEMA, VERSION = "hf_metalr/transferability", 1
+PROFILE_NAME = "transferability.json"  # in the output folder of a run
 # A thousand layers with every column and the families of ten thousand tensors take about 1 MB.
 MOST_BYTES = 16 * 2**20
 
