@@ -38,7 +38,8 @@ from hf_metalr.engine.meta_step import MetaStep
 from hf_metalr.engine.no_trace import hidden_gradients, isolated_rng, kept_buffers, mixed_seed
 from hf_metalr.engine.rates import base_lrs, effective_lrs, set_base_lr
 from hf_metalr.engine.rules import Measurement, make_rule
-from hf_metalr.equations import bound_lr
+from hf_metalr.engine.trust_region import lr_bounds, move_into_bounds
+from hf_metalr.equations import Bounds, bound_lr
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
 from hf_metalr.layer_groups.param_groups import expand_scheduler, split_param_groups
 
@@ -68,6 +69,8 @@ class MetaLR:
     Attributes:
         step: optimizer steps taken since the engine was attached.
         skipped: meta steps skipped because something was not finite.
+        lr_bounds: lower and upper bound of each layer group's rate, from its weights at the start (`trust_region`).
+        moved_at_start: initial rates that lay outside these bounds, as they were.
         held_groups: names of layer groups whose rates stay where they are; assign to it at any time.
 
     Raises:
@@ -120,6 +123,8 @@ class MetaLR:
         if scheduler is not None:
             expand_scheduler(scheduler, parents)
         require_sound_rates(self.optimizer, self.config, scheduler)
+        self.lr_bounds = lr_bounds(model, optimizer, self.layer_groups, self.config)
+        self.moved_at_start = move_into_bounds(optimizer, scheduler, self.lr_bounds)
         self._rule = make_rule(self.config)
         self._displacements = Displacements(optimizer)
         self._gradient_squares = torch.empty(0)
@@ -152,6 +157,7 @@ class MetaLR:
             "learning_rates": self.learning_rates,  # to check against: they are restored from the optimizer's state
             "step": self.step,
             "skipped": self.skipped,
+            "lr_bounds": {name: list(bounds) for name, bounds in self.lr_bounds.items()},
             "rule": self._rule.state_dict(),
             "displacements": self._displacements.state_dict(self.model),
         }
@@ -169,6 +175,7 @@ class MetaLR:
         require_agreeing_scheduler(self.optimizer, self.scheduler)
         require_recorded_rates(state["learning_rates"], self.learning_rates)
         self.step, self.skipped = state["step"], state["skipped"]
+        self.lr_bounds = {name: Bounds(*bounds) for name, bounds in state["lr_bounds"].items()}
         self._rule.load_state_dict(state["rule"])
         self._displacements.load_state_dict(state["displacements"], self.model)
 
@@ -225,7 +232,7 @@ class MetaLR:
     def _meta_step_from_training_gradient(self) -> None:
         lrs, due = self._displacements.lrs, self._is_due()
         sums = self._displacements.measure(
-            gradient_scale(self.optimizer), follow=1 / self.config.horizon if due else 0.0
+            gradient_scale(self.optimizer), follow=1 / self.config.effective_horizon if due else 0.0
         )
         self._move_rates(self._averaged(sums, lrs), meta_loss=None)
         if due:  # the rates that the coming step will use
@@ -283,8 +290,8 @@ class MetaLR:
                 shown = measured[name].lr > 0 and measured[name].log_hypergradient != 0
                 if shown and name not in self.held_groups:
                     proposed = self._rule.propose(name, lr, measured[name])
-                    lr_bounds = (self.config.min_lr, self.config.max_lr, self.config.max_lr_change)
-                    set_base_lr(self.optimizer, self.scheduler, name, bound_lr(proposed, lr, *lr_bounds))
+                    bounded = bound_lr(proposed, lr, *self.lr_bounds[name], self.config.max_lr_change)
+                    set_base_lr(self.optimizer, self.scheduler, name, bounded)
         if self.on_meta_step is not None:
             self.on_meta_step(self._describe(measured, meta_loss, None if finite else "not finite"))
 

@@ -93,4 +93,4 @@ def make_rule(config: MetaLRConfig) -> UpdateRule:
     """Return the rule that the configuration names."""
     if config.lr_update == "proportional":
         return ProportionalRule(config.effective_hyper_lr)
-    return LogAdamRule(config.effective_hyper_lr, config.hyper_lr_decay)
+    return LogAdamRule(config.effective_hyper_lr, config.effective_hyper_lr_decay)

@@ -1,0 +1,75 @@
+"""The trust region of a rate: what a layer's weights can bear, and what moves them at all.
+
+An optimizer of Adam's kind moves every weight by about ``α`` in a step, whatever the gradient. So ``α / rms(θ_j)`` is the
+share of itself by which a typical weight of layer j changes, and a sensible rate is one for which that share is small
+but not nothing:
+
+    ρ_min s_j ≤ α_j ≤ ρ_max s_j          s_j: the smallest root mean square among the weight matrices of layer group j
+
+A new head has no size to go by. Its weights move together, so that one step moves a logit by up to ``α Σ|x|``, the sum over
+its n inputs, which are of size 1 or so:
+
+    λ_min / n ≤ α_head ≤ λ_max / n
+
+Source: the relative step as the natural unit of a rate: LARS (You et al. 2017, arXiv 1708.03888), Adafactor (Shazeer and
+Stern 2018, arXiv 1804.04235), LAMB (You et al. 2019, arXiv 1904.00962); 1/n for a head: Yang et al. 2021 (μP, arXiv
+2203.03466). Here it bounds rates that are learned, instead of setting them.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Bounds(NamedTuple):
+    """Lower and upper bound of a learning rate."""
+
+    low: float
+    high: float
+
+    def within(self, low: float, high: float) -> "Bounds":
+        """Return the bounds brought into another pair.
+
+        >>> Bounds(1e-4, 1e-1).within(1e-6, 1e-2)
+        Bounds(low=0.0001, high=0.01)
+        """
+        return Bounds(*(min(max(end, low), high) for end in self))
+
+
+# Chosen on validation data among four pairs (docs/benchmarks.md, "How the defaults were found").
+RELATIVE_RATES = Bounds(3e-3, 2e-2)  # ρ
+HEAD_RATES = Bounds(1e-6, 1.0)  # λ
+
+
+def weight_size(matrices: Iterable[Tensor]) -> float | None:
+    """Return ``s``, the smallest root mean square among tensors, leaving out those that are all zero; None for none.
+
+    Args:
+        matrices: weight tensors of two or more dimensions, any floating dtype. Zero ones (the second factor of a LoRA
+            pair at its start, say) say nothing about the size that weights will have.
+
+    >>> import torch
+    >>> weight_size([torch.full((2, 2), 3.0), torch.full((4, 1), 0.5), torch.zeros(2, 2)])
+    0.5
+    """
+    sizes = [matrix.detach().float().square().mean().sqrt().item() for matrix in matrices]
+    return min((size for size in sizes if size > 0), default=None)
+
+
+def relative_bounds(size: float) -> Bounds:
+    """Return the bounds of the rate of pre-trained weights whose size is ``s``, in units of the rate.
+
+    >>> relative_bounds(0.05)
+    Bounds(low=0.00015, high=0.001)
+    """
+    return Bounds(*(rate * size for rate in RELATIVE_RATES))
+
+
+def head_bounds(inputs: int) -> Bounds:
+    """Return the bounds of the rate of a head with so many inputs.
+
+    >>> head_bounds(1000).high
+    0.001
+    """
+    return Bounds(*(rate / inputs for rate in HEAD_RATES))
