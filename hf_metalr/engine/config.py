@@ -7,8 +7,8 @@ from typing import Literal, get_args
 Estimator = Literal["lookahead", "next_batch"]
 LRUpdateName = Literal["proportional", "log_adam"]
 
-# The paper's β for its own rule. For Adam on ln α: β, τ and K that did best on validation data (docs/benchmarks.md, "How
-# the defaults were found").
+# The paper's β for its own rule. For Adam on ln α: β, τ and K that did best on validation data (docs/benchmarks.md,
+# "How the defaults were found").
 DEFAULT_HYPER_LR: dict[str, float] = {"proportional": 0.1, "log_adam": 0.2}
 DEFAULT_HYPER_LR_DECAY = 20.0
 DEFAULT_HORIZON = 5
@@ -79,6 +79,8 @@ class MetaLRConfig:
                 "min_lr and max_lr must satisfy 0 < min_lr <= max_lr and be finite; "
                 f"found min_lr={self.min_lr!r}, max_lr={self.max_lr!r}."
             )
+        if not isinstance(self.trust_region, bool):
+            raise ValueError(f"trust_region must be True or False; found {self.trust_region!r}.")
         if not self.max_lr_change > 1:
             raise ValueError(
                 f"max_lr_change must be above 1 (2.0 lets a rate halve or double); found {self.max_lr_change!r}."

@@ -1,6 +1,7 @@
 """The bounds of every layer group's rate: the trust region of its weights, within min_lr and max_lr."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from statistics import geometric_mean
 
 from torch import Tensor, nn
@@ -16,14 +17,14 @@ from hf_metalr.layer_groups import LayerGroup
 def lr_bounds(
     model: nn.Module, optimizer: Optimizer, layer_groups: Sequence[LayerGroup], config: MetaLRConfig
 ) -> dict[str, Bounds]:
-    """Return the bounds of every layer group's rate, from the present weights.
+    """Return the bounds of every learned rate, from the present weights.
 
-    ``min_lr`` and ``max_lr`` alone where ``config.trust_region`` is off, or the optimizer's steps are not of size ``α``:
-    those that keep ``betas`` (Adam and its kin, Lion) are taken to be.
+    ``min_lr`` and ``max_lr`` alone where ``config.trust_region`` is off, or the optimizer's steps are not of size
+    ``α``: those that keep ``betas`` (Adam and its kin, Lion) are taken to be.
     """
-    wide = Bounds(config.min_lr, config.max_lr)
-    if not (config.trust_region and "betas" in optimizer.defaults):
-        return {group.name: wide for group in layer_groups}
+    learned = base_lrs(optimizer)
+    if not _is_relative(optimizer, config):
+        return dict.fromkeys(learned, Bounds(config.min_lr, config.max_lr))
     parameters = dict(model.named_parameters())
     found: dict[str, Bounds | None] = {}
     for group in layer_groups:
@@ -31,8 +32,8 @@ def lr_bounds(
         found[group.name] = _trusted(matrices, group.is_head)
     others = [bounds for bounds in found.values() if bounds is not None]
     # Norms and biases by themselves have no size of their own: what the layers with matrices bear on the whole.
-    middle = Bounds(*map(geometric_mean, zip(*others, strict=True))) if others else wide
-    return {name: (bounds or middle).within(*wide) for name, bounds in found.items()}
+    middle = Bounds(*map(geometric_mean, zip(*others, strict=True))) if others else Bounds(0.0, math.inf)
+    return {name: (found[name] or middle).within(config.min_lr, config.max_lr) for name in learned}
 
 
 def move_into_bounds(optimizer: Optimizer, scheduler: object | None, bounds: dict[str, Bounds]) -> dict[str, float]:
@@ -44,6 +45,23 @@ def move_into_bounds(optimizer: Optimizer, scheduler: object | None, bounds: dic
             set_base_lr(optimizer, scheduler, name, within)
             moved[name] = lr
     return moved
+
+
+def resumed_bounds(
+    saved: Mapping[str, Sequence[float]], optimizer: Optimizer, config: MetaLRConfig
+) -> dict[str, Bounds]:
+    """Return the bounds that a resumed run goes on with: those of the weights it began with.
+
+    The weights have moved since, and with them the bounds would. ``min_lr`` and ``max_lr`` are the present run's.
+    """
+    wide = Bounds(config.min_lr, config.max_lr)
+    if not _is_relative(optimizer, config):
+        return dict.fromkeys(saved, wide)
+    return {name: Bounds(*bounds).within(*wide) for name, bounds in saved.items()}
+
+
+def _is_relative(optimizer: Optimizer, config: MetaLRConfig) -> bool:
+    return config.trust_region and "betas" in optimizer.defaults
 
 
 def _trusted(matrices: Sequence[Tensor], is_head: bool) -> Bounds | None:

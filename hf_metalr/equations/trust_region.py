@@ -1,18 +1,18 @@
 """The trust region of a rate: what a layer's weights can bear, and what moves them at all.
 
-An optimizer of Adam's kind moves every weight by about ``α`` in a step, whatever the gradient. So ``α / rms(θ_j)`` is the
-share of itself by which a typical weight of layer j changes, and a sensible rate is one for which that share is small
-but not nothing:
+An optimizer of Adam's kind moves every weight by about ``α`` in a step, whatever the gradient. So ``α / rms(θ_j)``,
+the *relative rate*, is the share of itself by which a typical weight of layer j changes, and a sensible rate is one for
+which that share is small but not nothing:
 
     ρ_min s_j ≤ α_j ≤ ρ_max s_j          s_j: the smallest root mean square among the weight matrices of layer group j
 
-A new head has no size to go by. Its weights move together, so that one step moves a logit by up to ``α Σ|x|``, the sum over
-its n inputs, which are of size 1 or so:
+A new head has no size to go by. Its weights move together, so that one step moves a logit by up to ``α Σ|x|``, the sum
+over its n inputs, which are of size 1 or so:
 
     λ_min / n ≤ α_head ≤ λ_max / n
 
-Source: the relative step as the natural unit of a rate: LARS (You et al. 2017, arXiv 1708.03888), Adafactor (Shazeer and
-Stern 2018, arXiv 1804.04235), LAMB (You et al. 2019, arXiv 1904.00962); 1/n for a head: Yang et al. 2021 (μP, arXiv
+Source: the relative step as the natural unit of a rate: LARS (You et al. 2017, arXiv 1708.03888), Adafactor (Shazeer
+and Stern 2018, arXiv 1804.04235), LAMB (You et al. 2019, arXiv 1904.00962); 1/n for a head: Yang et al. 2021 (μP, arXiv
 2203.03466). Here it bounds rates that are learned, instead of setting them.
 """
 
@@ -60,8 +60,8 @@ def weight_size(matrices: Iterable[Tensor]) -> float | None:
 def relative_bounds(size: float) -> Bounds:
     """Return the bounds of the rate of pre-trained weights whose size is ``s``, in units of the rate.
 
-    >>> relative_bounds(0.05)
-    Bounds(low=0.00015, high=0.001)
+    >>> relative_bounds(0.5) == Bounds(0.5 * RELATIVE_RATES.low, 0.5 * RELATIVE_RATES.high)
+    True
     """
     return Bounds(*(rate * size for rate in RELATIVE_RATES))
 
@@ -69,7 +69,7 @@ def relative_bounds(size: float) -> Bounds:
 def head_bounds(inputs: int) -> Bounds:
     """Return the bounds of the rate of a head with so many inputs.
 
-    >>> head_bounds(1000).high
-    0.001
+    >>> head_bounds(1024) == Bounds(HEAD_RATES.low / 1024, HEAD_RATES.high / 1024)
+    True
     """
     return Bounds(*(rate / inputs for rate in HEAD_RATES))

@@ -66,7 +66,7 @@ class MetaLRTrainingArguments(TrainingArguments):
         default=None,
         metadata={
             "help": "Let the hyper-LR fall as 1/sqrt(1 + t/N) over the meta steps t ('log_adam' only), so that rates "
-            "that start far off get home early; by default N is 20."
+            "that start far off get home early; by default N is 20, and inf keeps the hyper-LR."
         },
     )
     meta_horizon: int | None = field(
@@ -202,7 +202,8 @@ class MetaLRTrainingArguments(TrainingArguments):
             found = getattr(self, name)
             if found is None and name in _OPTIONAL_NUMBERS:
                 continue
-            if isinstance(found, bool) or not isinstance(found, kind) or not math.isfinite(found):
+            endless = name == "hyper_lr_decay" and found == math.inf  # the hyper-LR stays
+            if isinstance(found, bool) or not isinstance(found, kind) or not (math.isfinite(found) or endless):
                 wanted = "an integer" if kind is Integral else "a finite number"
                 raise ValueError(
                     f"{name} must be {wanted}; found {found!r} ({type(found).__name__}). In YAML, write 1.0e-3 rather "
