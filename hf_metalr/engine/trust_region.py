@@ -6,6 +6,7 @@ from statistics import geometric_mean
 
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from hf_metalr.engine.config import MetaLRConfig
@@ -26,10 +27,11 @@ def lr_bounds(
     if not _is_relative(optimizer, config):
         return dict.fromkeys(learned, Bounds(config.min_lr, config.max_lr))
     parameters = dict(model.named_parameters())
+    batch_norm = any(isinstance(module, _BatchNorm) for module in model.modules())
     found: dict[str, Bounds | None] = {}
     for group in layer_groups:
         matrices = [parameters[name] for name in group.parameter_names if parameters[name].ndim > 1]
-        found[group.name] = _trusted(matrices, group.is_head)
+        found[group.name] = _trusted(matrices, group.is_head, batch_norm)
     others = [bounds for bounds in found.values() if bounds is not None]
     # Norms and biases by themselves have no size of their own: what the layers with matrices bear on the whole.
     middle = Bounds(*map(geometric_mean, zip(*others, strict=True))) if others else Bounds(0.0, math.inf)
@@ -64,11 +66,11 @@ def _is_relative(optimizer: Optimizer, config: MetaLRConfig) -> bool:
     return config.trust_region and "betas" in optimizer.defaults
 
 
-def _trusted(matrices: Sequence[Tensor], is_head: bool) -> Bounds | None:
+def _trusted(matrices: Sequence[Tensor], is_head: bool, batch_norm: bool) -> Bounds | None:
     if is_head:
         return head_bounds(max(_inputs(matrix) for matrix in matrices)) if matrices else None
     size = weight_size(map(_whole, matrices))
-    return None if size is None else relative_bounds(size)
+    return None if size is None else relative_bounds(size, batch_norm)
 
 
 def _inputs(matrix: Tensor) -> int:

@@ -37,9 +37,10 @@ class Bounds(NamedTuple):
         return Bounds(*(min(max(end, low), high) for end in self))
 
 
-# Chosen on validation data among four pairs (docs/benchmarks.md, "How the defaults were found").
-RELATIVE_RATES = Bounds(3e-3, 2e-2)  # ρ
-HEAD_RATES = Bounds(1e-6, 1.0)  # λ
+# Found on validation data (docs/benchmarks.md, "How the defaults were found").
+RELATIVE_RATES = Bounds(3e-4, 3e-3)  # ρ
+BATCH_NORM_RATES = Bounds(3e-3, 2e-2)  # ρ in a network with batch norm, which bears about ten times as much
+HEAD_RATES = Bounds(0.1, 1.0)  # λ
 
 
 def weight_size(matrices: Iterable[Tensor]) -> float | None:
@@ -57,13 +58,17 @@ def weight_size(matrices: Iterable[Tensor]) -> float | None:
     return min((size for size in sizes if size > 0), default=None)
 
 
-def relative_bounds(size: float) -> Bounds:
-    """Return the bounds of the rate of pre-trained weights whose size is ``s``, in units of the rate.
+def relative_bounds(size: float, batch_norm: bool = False) -> Bounds:
+    """Return the bounds of the rate of pre-trained weights, in units of the rate.
+
+    Args:
+        size: ``s``, as `weight_size` returns it.
+        batch_norm: whether the network normalises by batch, which takes the scale of its weights out of its outputs.
 
     >>> relative_bounds(0.5) == Bounds(0.5 * RELATIVE_RATES.low, 0.5 * RELATIVE_RATES.high)
     True
     """
-    return Bounds(*(rate * size for rate in RELATIVE_RATES))
+    return Bounds(*(rate * size for rate in (BATCH_NORM_RATES if batch_norm else RELATIVE_RATES)))
 
 
 def head_bounds(inputs: int) -> Bounds:
