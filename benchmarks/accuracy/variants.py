@@ -9,7 +9,8 @@ For each layer group j, with an anchor θ_a behind the parameters and the gradie
 
 with a horizon K, the share w of the common scale, the decay τ and the optimism o. The anchor is either the parameters
 of the last step whose number K divides ("jump"), or follows them by a K-th of the way at every step ("follow").
-K = 1, w = 0, o = 0 and no decay is the package's next_batch with log_adam.
+K = 1, w = 0, o = 0 and no decay is the package's next_batch with log_adam, meta_horizon=1, hyper_lr_decay=inf and
+trust_region=False.
 
 Why a horizon: with the update directions of the last K steps taken as given, θ − θ_a is what the parameters gain per
 unit of ln α if all K steps had been longer, so ⟨g, θ − θ_a⟩ is ∂L/∂ ln α over K steps. One step alone is noise for the

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import nn
 from torch.optim import ASGD, LBFGS, Optimizer, Rprop
@@ -71,6 +72,20 @@ def require_sound_rates(optimizer: Optimizer, config: MetaLRConfig, scheduler: o
                 f"The learning rate {lr} of layer group {name!r} lies outside [min_lr, max_lr] = "
                 f"[{config.min_lr}, {config.max_lr}]: start within the bounds or widen them."
             )
+
+
+def require_same_run(state: Mapping[str, Any], identity: Mapping[str, Any], layer_groups: list[str]) -> None:
+    """Raise a ValueError if an engine's saved state was made with other settings or another grouping."""
+    for name, expected in identity.items():
+        if state["config"].get(name) != expected:
+            raise ValueError(
+                f"The saved state was made with {name}={state['config'].get(name)!r}; this run has {expected!r}."
+            )
+    if state["layer_groups"] != layer_groups:
+        raise ValueError(
+            f"The saved state has the layer groups {state['layer_groups']}, this run {layer_groups}: resume with the "
+            "model and layer_groups that the checkpoint was made with."
+        )
 
 
 def require_own_groups(optimizer: Optimizer, model: nn.Module, layer_groups: Sequence[LayerGroup]) -> None:

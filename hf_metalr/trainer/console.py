@@ -1,5 +1,6 @@
 """What the console shows of the learned rates: one range instead of one number per layer."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from transformers import TrainerCallback
@@ -17,6 +18,31 @@ def summarize_rates(logs: dict[str, Any]) -> dict[str, Any]:
     rates = [value for key, value in logs.items() if key.startswith(LR_LOG_PREFIX)]
     kept = {key: value for key, value in logs.items() if not key.startswith(LR_LOG_PREFIX)}
     return kept | {"layer_lrs": f"{min(rates):.3g} to {max(rates):.3g}"} if rates else kept
+
+
+def describe_moved_rates(wanted: Mapping[str, float], rates: Mapping[str, float]) -> str:
+    """Say in one line which initial rates the trust region has moved.
+
+    Args:
+        wanted: the rates that were moved, as they were.
+        rates: those of all layer groups, as they are now.
+
+    >>> describe_moved_rates({"stem": 1e-2, "layer.0": 1e-2}, {"stem": 4e-4, "layer.0": 1e-3, "head": 1e-2})
+    'Initial learning rate 1.0e-02: 2 of 3 layer groups start lower, at 4.0e-04 to 1.0e-03 (trust_region).'
+    """
+    parts = []
+    for word, moved in (
+        ("lower", [rates[name] for name, lr in wanted.items() if rates[name] < lr]),
+        ("higher", [rates[name] for name, lr in wanted.items() if rates[name] > lr]),
+    ):
+        if moved:
+            parts.append(f"{len(moved)} of {len(rates)} layer groups start {word}, at {_span(moved)}")
+    return f"Initial learning rate {_span(wanted.values())}: {'; '.join(parts)} (trust_region)."
+
+
+def _span(rates: Collection[float]) -> str:
+    low, high = f"{min(rates):.1e}", f"{max(rates):.1e}"
+    return low if low == high else f"{low} to {high}"
 
 
 class _Summarizing(TrainerCallback):

@@ -9,9 +9,9 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from transformers import Adafactor
 
 from hf_metalr.engine import MetaLR, MetaLRConfig
-from hf_metalr.engine.rules import Measurement
+from hf_metalr.engine.measurement import Measurement
 from hf_metalr.equations import bound_lr
-from tests.engine.problem import LAYER_GROUPS, OPTIMIZERS, loss_on, make_batch, make_model, train_step
+from tests.engine.problem import LAYER_GROUPS, OPTIMIZERS, loss_on, make_batch, make_model, plain_config, train_step
 from tests.engine.test_engine import ESTIMATORS, Run
 
 
@@ -59,7 +59,7 @@ def test_rates_that_are_tensors_are_learned_each_for_itself() -> None:
         engine = MetaLR(
             model,
             optimizer,
-            config=MetaLRConfig(estimator="next_batch", lr_update="log_adam", max_lr=1.0),
+            config=plain_config(estimator="next_batch", max_lr=1.0),
             layer_groups=LAYER_GROUPS,
         )
         for step in range(8):

@@ -1,0 +1,83 @@
+"""The bounds of every layer group's rate: the trust region of its weights, within min_lr and max_lr."""
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import geometric_mean
+
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
+
+from hf_metalr.engine.config import MetaLRConfig
+from hf_metalr.engine.rates import base_lrs, set_base_lr
+from hf_metalr.equations import Bounds, head_bounds, relative_bounds, weight_size
+from hf_metalr.layer_groups import LayerGroup
+
+
+def lr_bounds(
+    model: nn.Module, optimizer: Optimizer, layer_groups: Sequence[LayerGroup], config: MetaLRConfig
+) -> dict[str, Bounds]:
+    """Return the bounds of every learned rate, from the present weights.
+
+    ``min_lr`` and ``max_lr`` alone where ``config.trust_region`` is off, or the optimizer's steps are not of size
+    ``α``: those that keep ``betas`` (Adam and its kin, Lion) are taken to be.
+    """
+    learned = base_lrs(optimizer)
+    if not _is_relative(optimizer, config):
+        return dict.fromkeys(learned, Bounds(config.min_lr, config.max_lr))
+    parameters = dict(model.named_parameters())
+    batch_norm = any(isinstance(module, _BatchNorm) for module in model.modules())
+    found: dict[str, Bounds | None] = {}
+    for group in layer_groups:
+        matrices = [parameters[name] for name in group.parameter_names if parameters[name].ndim > 1]
+        found[group.name] = _trusted(matrices, group.is_head, batch_norm)
+    others = [bounds for bounds in found.values() if bounds is not None]
+    # Norms and biases by themselves have no size of their own: what the layers with matrices bear on the whole.
+    middle = Bounds(*map(geometric_mean, zip(*others, strict=True))) if others else Bounds(0.0, math.inf)
+    return {name: (found[name] or middle).within(config.min_lr, config.max_lr) for name in learned}
+
+
+def move_into_bounds(optimizer: Optimizer, scheduler: object | None, bounds: dict[str, Bounds]) -> dict[str, float]:
+    """Bring every rate that is not 0 into its bounds; return those that were moved, as they were."""
+    moved = {}
+    for name, lr in base_lrs(optimizer).items():
+        within = min(max(lr, bounds[name].low), bounds[name].high)
+        if lr not in (0, within):
+            set_base_lr(optimizer, scheduler, name, within)
+            moved[name] = lr
+    return moved
+
+
+def resumed_bounds(
+    saved: Mapping[str, Sequence[float]], optimizer: Optimizer, config: MetaLRConfig
+) -> dict[str, Bounds]:
+    """Return the bounds that a resumed run goes on with: those of the weights it began with.
+
+    The weights have moved since, and with them the bounds would. ``min_lr`` and ``max_lr`` are the present run's.
+    """
+    wide = Bounds(config.min_lr, config.max_lr)
+    if not _is_relative(optimizer, config):
+        return dict.fromkeys(saved, wide)
+    return {name: Bounds(*bounds).within(*wide) for name, bounds in saved.items()}
+
+
+def _is_relative(optimizer: Optimizer, config: MetaLRConfig) -> bool:
+    return config.trust_region and "betas" in optimizer.defaults
+
+
+def _trusted(matrices: Sequence[Tensor], is_head: bool, batch_norm: bool) -> Bounds | None:
+    if is_head:
+        return head_bounds(max(_inputs(matrix) for matrix in matrices)) if matrices else None
+    size = weight_size(map(_whole, matrices))
+    return None if size is None else relative_bounds(size, batch_norm)
+
+
+def _inputs(matrix: Tensor) -> int:
+    """How many inputs feed one output: a weight is (outputs, inputs, …)."""
+    return matrix.shape[1:].numel()
+
+
+def _whole(matrix: Tensor) -> Tensor:
+    """Gather what is sharded over processes (FSDP2)."""
+    return matrix.full_tensor() if isinstance(matrix, DTensor) else matrix
