@@ -11,6 +11,12 @@ import pytest
 from tests.docs.blocks import PAGES, Block, blocks_of, name_of
 from tests.docs.world import build
 
+pytestmark = [
+    # Pages are written for a GPU; the tests train on a CPU.
+    pytest.mark.filterwarnings("ignore:'pin_memory' argument is set as true:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning"),  # read by PEFT
+]
+
 RUN = [page for page in PAGES if any(block.not_run is None for block in blocks_of(page, "python"))]
 
 

@@ -19,7 +19,7 @@ from transformers import (
     set_seed,
 )
 
-WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a film good bad dull fine".split()
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "film", "good", "bad", "dull", "fine"]
 
 
 def make_vit(folder: Path) -> None:
