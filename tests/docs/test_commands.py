@@ -11,7 +11,7 @@ from hf_metalr.cli.program import _parse
 from tests.docs.blocks import PAGES, blocks_of, name_of
 
 # Indented transcripts ("$ hf-metalr …") and fenced shell blocks; a line that ends in a backslash goes on.
-_TRANSCRIPT = re.compile(r"^    (?:\$ )?(hf-metalr (?! ).*)$", re.M)
+_TRANSCRIPT = re.compile(r"^    (?:\$ )?(hf-metalr [a-z-]+(?: .*)?)$", re.M)
 _LAUNCHER = re.compile(r"^accelerate launch .*-m hf_metalr ")
 
 
