@@ -156,7 +156,9 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_rings_and_dots_of_the_table_lie_where_rates_began_and_ended() -> None:
-    page = Page(build_report(Run("a", full_history(3, steps=9))))
+    rows = full_history(3, steps=9)
+    rows[-1]["base_lr"] |= {"stem": 1e-6, "head": 1e-2}
+    page = Page(build_report(Run("a", rows)))
     begun, ended = (
         [float(re.search(r"left:([\d.]+)%", mark["style"])[1]) for mark in page.all(tag) if "left" in mark["style"]]
         for tag in ("u", "b")
