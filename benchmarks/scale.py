@@ -107,7 +107,7 @@ def page(rows: Sequence[dict]) -> str:
     measured = markdown_table(
         ["parameters", "processes", "plain", *ESTIMATORS],
         [
-            [row["size"], row["processes"], f"{1000 * statistics.median(row['plain']):.0f} ms"]
+            [row["size"], str(row["processes"]), f"{1000 * statistics.median(row['plain']):.0f} ms"]
             + [f"{_ratio(row, name):.2f} ×" for name in ESTIMATORS]
             for row in rows
         ],
@@ -115,7 +115,7 @@ def page(rows: Sequence[dict]) -> str:
     predicted = markdown_table(
         ["network", "devices", "plain", *ESTIMATORS, "more memory, replicated", "more memory, sharded"],
         [
-            [network.name, processes, f"{1000 * (plain := plain_step(network, processes)):.0f} ms"]
+            [network.name, str(processes), f"{1000 * (plain := plain_step(network, processes)):.0f} ms"]
             + [f"{1 + extra_time(network, processes, name) / plain:.3f} ×" for name in ESTIMATORS]
             + [
                 " / ".join(f"{extra_bytes(network, processes, name, sharded) / 1e9:.2g}" for name in ESTIMATORS) + " GB"

@@ -12,9 +12,10 @@ and what comes on top:
     lookahead      compute · (meta tokens / T) + 32 P / bandwidth + L G · launch
     both           one all-reduce of a few hundred numbers: 2 ⌈log₂ N⌉ · latency
 
-Neither exchanges gradients a second time: processes average one inner product per layer group. Memory on top: one copy of
-the parameters for `next_batch`, two for `lookahead` (the old θ, and the training gradient put aside); 1/N of it each
-where parameters are sharded.
+Neither exchanges gradients a second time: processes average one inner product per layer group. Memory on top: one copy
+of the parameters for `next_batch`, two for `lookahead` (the old θ, and the training gradient put aside); 1/N of it each
+where parameters are sharded. Starting the kernels (L for each of the G tensors) hides behind the backward pass where the
+device, not the host, is the slower of the two: the model counts it in full, which is the worst case.
 """
 
 import math
