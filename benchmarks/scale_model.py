@@ -14,8 +14,8 @@ and what comes on top:
 
 Neither exchanges gradients a second time: processes average one inner product per layer group. Memory on top: one copy
 of the parameters for `next_batch`, two for `lookahead` (the old θ, and the training gradient put aside); 1/N of it each
-where parameters are sharded. Starting the kernels (L for each of the G tensors) hides behind the backward pass where the
-device, not the host, is the slower of the two: the model counts it in full, which is the worst case.
+where parameters are sharded. Starting the kernels (L for each of the G tensors) hides behind the backward pass where
+the device, not the host, is the slower of the two: the model counts it in full, which is the worst case.
 """
 
 import math
