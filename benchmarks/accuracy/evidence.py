@@ -56,7 +56,9 @@ def over_rates(rows: Sequence[Row], rates: Sequence[float] = COMMON_RATES) -> st
     methods = [method for method, runs in every.items() if runs]
     if not methods:
         return "no method ran at all of the rates"
-    shared = _largest_shared(every, methods)
+    shared = _shared_by_most(every, methods)
+    if not shared:
+        return "the methods have no run in common"
     methods = [method for method in methods if shared <= every[method]]
     scores = np.array([[test.over_rates(method, run, rates) for run in sorted(shared)] for method in methods], float)
     ranks = np.array([[_ranks(scores[:, run, rate]) for rate in range(len(rates))] for run in range(scores.shape[1])])
@@ -81,8 +83,8 @@ def over_rates(rows: Sequence[Row], rates: Sequence[float] = COMMON_RATES) -> st
     )
 
 
-def _largest_shared(every: dict[str, set], methods: Sequence[str]) -> set:
-    """The runs that the rivals have in common; a method with fewer of them is left out rather than shrinking them."""
+def _shared_by_most(every: dict[str, set], methods: Sequence[str]) -> set:
+    """The runs that at least half of the methods have; a method without one of them is left out of the comparison."""
     counts = [run for method in methods for run in every[method]]
     return {run for run in set(counts) if counts.count(run) >= len(methods) / 2}
 
