@@ -1,6 +1,7 @@
 """Checkpoints that are damaged, edited, of another run or half-written: one clear error each, or the last whole one."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,13 @@ def saved(tmp_path: Path, **settings: Any) -> Path:
 
 def resume(checkpoint: Path, tmp_path: Path, **settings: Any) -> None:
     make_trainer(tmp_path / "again", **(SAVING | settings)).train(resume_from_checkpoint=str(checkpoint))
+
+
+def with_bounds(text: str, **changes: Any) -> str:
+    """The state with other bounds of some layer groups; None takes those away."""
+    state = json.loads(text)
+    bounds = state["lr_bounds"] | changes
+    return json.dumps(state | {"lr_bounds": {name: ends for name, ends in bounds.items() if ends is not None}})
 
 
 def test_a_checkpoint_without_rates_is_refused(tmp_path: Path) -> None:
@@ -56,6 +64,15 @@ def test_a_checkpoint_of_another_estimator_or_grouping_is_refused(tmp_path: Path
         (lambda text: json.dumps(json.loads(text) | {"rule": {"head": [-1e300, 1.0, 3]}}), "rule"),
         (lambda text: json.dumps(json.loads(text) | {"rule": {"head": [0.1, 1.0, 3.5]}}), "rule"),
         (lambda text: json.dumps(json.loads(text) | {"rule": {"head": [0.1, 1.0, 600]}}), "rule"),
+        (lambda text: text.replace('"lr_bounds"', '"bounds"'), "lr_bounds.*found None"),
+        (lambda text: with_bounds(text, head=None), "lr_bounds"),
+        (lambda text: with_bounds(text, tail=[1e-5, 1e-3]), "lr_bounds"),
+        (lambda text: with_bounds(text, head=[1e-3, 1e-5]), "lr_bounds"),
+        (lambda text: with_bounds(text, head=[0.0, 1e-3]), "lr_bounds"),
+        (lambda text: with_bounds(text, head=[1e-5, 1e-3, 1e-2]), "lr_bounds"),
+        (lambda text: with_bounds(text, head=[1e-5, math.inf]), "lr_bounds"),
+        (lambda text: with_bounds(text, head=[True, 1e-3]), "lr_bounds"),
+        (lambda text: with_bounds(text, head="ab"), "lr_bounds"),
         (lambda text: text.replace('"step": 5', '"step": ' + "9" * 400), "step"),
         (lambda text: '{"step":' * 100_000, "is not valid JSON"),
         (lambda text: text.replace('"learning_rates"', '"rates"'), "learning_rates"),
