@@ -58,8 +58,9 @@ class MovedRatesNote(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         engine = self.engine()
-        fresh = engine is not None and engine.step == 0  # neither resumed nor trained before
-        if fresh and engine.moved_at_start and state.is_world_process_zero:
+        if engine is None or engine.step > 0:  # resumed, or trained before
+            return
+        if engine.moved_at_start and state.is_world_process_zero:
             logger.warning(describe_moved_rates(engine.moved_at_start, engine.learning_rates))
 
 
