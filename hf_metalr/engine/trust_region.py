@@ -23,7 +23,8 @@ def lr_bounds(
     ``min_lr`` and ``max_lr`` alone where ``config.trust_region`` is off, or the optimizer's steps are not of size
     ``α``: those that keep ``betas`` (Adam and its kin, Lion) are taken to be.
     """
-    learned = base_lrs(optimizer)
+    in_training = base_lrs(optimizer)
+    learned = [group.name for group in layer_groups if group.name in in_training]
     if not _is_relative(optimizer, config):
         return dict.fromkeys(learned, Bounds(config.min_lr, config.max_lr))
     parameters = dict(model.named_parameters())

@@ -209,6 +209,7 @@ class MetaLRTrainingArguments(TrainingArguments):
             endless = name == "hyper_lr_decay" and found == math.inf  # the hyper-LR stays
             if isinstance(found, bool) or not isinstance(found, kind) or not (math.isfinite(found) or endless):
                 wanted = "an integer" if kind is Integral else "a finite number"
+                wanted += " or inf" if name == "hyper_lr_decay" else ""
                 raise ValueError(
                     f"{name} must be {wanted}; found {found!r} ({type(found).__name__}). In YAML, write 1.0e-3 rather "
                     "than 1e-3, which is text."
