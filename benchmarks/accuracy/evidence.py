@@ -56,10 +56,13 @@ def over_rates(rows: Sequence[Row], rates: Sequence[float] = COMMON_RATES) -> st
     methods = [method for method, runs in every.items() if runs]
     if not methods:
         return "no method ran at all of the rates"
-    shared = _shared_by_most(every, methods)
+    most = max(len(every[method]) for method in methods)
+    methods = [
+        method for method in methods if 2 * len(every[method]) >= most
+    ]  # a method with few runs shrinks no table
+    shared = set.intersection(*(every[method] for method in methods))
     if not shared:
         return "the methods have no run in common"
-    methods = [method for method in methods if shared <= every[method]]
     scores = np.array([[test.over_rates(method, run, rates) for run in sorted(shared)] for method in methods], float)
     ranks = np.array([[_ranks(scores[:, run, rate]) for rate in range(len(rates))] for run in range(scores.shape[1])])
     ranks = ranks.mean(1).T  # (methods, runs)
@@ -81,12 +84,6 @@ def over_rates(rows: Sequence[Row], rates: Sequence[float] = COMMON_RATES) -> st
     return f"{len(shared)} (task, seed) pairs, rates {', '.join(f'{rate:g}' for rate in rates)}.\n\n" + markdown_table(
         heading, table
     )
-
-
-def _shared_by_most(every: dict[str, set], methods: Sequence[str]) -> set:
-    """The runs that at least half of the methods have; a method without one of them is left out of the comparison."""
-    counts = [run for method in methods for run in every[method]]
-    return {run for run in set(counts) if counts.count(run) >= len(methods) / 2}
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
