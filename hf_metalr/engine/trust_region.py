@@ -43,7 +43,7 @@ def move_into_bounds(optimizer: Optimizer, scheduler: object | None, bounds: dic
     """Bring every rate that is not 0 into its bounds; return those that were moved, as they were."""
     moved = {}
     for name, lr in base_lrs(optimizer).items():
-        within = min(max(lr, bounds[name].low), bounds[name].high)
+        within = bounds[name].clip(lr)
         if lr not in (0, within):
             set_base_lr(optimizer, scheduler, name, within)
             moved[name] = lr

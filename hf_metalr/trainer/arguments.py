@@ -37,7 +37,8 @@ _STEPPING_INSIDE_BACKWARD = ("lomo", "adalomo")
 class MetaLRTrainingArguments(TrainingArguments):
     """`transformers.TrainingArguments` plus the settings of the meta-learned rates; no default of the parent changes.
 
-    ``learning_rate`` is where the rate of every layer group starts; the schedule multiplies the learned rates.
+    ``learning_rate`` is where the rate of every layer group starts, or the nearest to it within ``trust_region``; the
+    schedule multiplies the learned rates.
 
     Raises:
         ValueError: a setting is unknown or out of range; the message names it, the rule, what was found and a way out.
