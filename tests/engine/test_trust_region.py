@@ -151,12 +151,27 @@ def test_learning_stops_at_either_end(end: str) -> None:
 
 
 def test_a_start_within_is_left_alone() -> None:
-    engine = attach(make_model(), 1.0)
-    lows, highs = zip(*engine.lr_bounds.values(), strict=True)
-    inside = geometric_mean([max(lows), min(highs)])
-    again = attach(make_model(), inside)
-    assert again.moved_at_start == {}
-    assert set(again.learning_rates.values()) == {inside}
+    inside = {name: geometric_mean(bounds) for name, bounds in attach(make_model(), 1.0).lr_bounds.items()}
+    model = make_model()
+    parameters = dict(model.named_parameters())
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [parameters[name] for name in group.parameter_names], "lr": inside[group.name]}
+            for group in LAYER_GROUPS
+        ]
+    )
+    engine = MetaLR(model, optimizer, config=MetaLRConfig(**WIDE), layer_groups=LAYER_GROUPS)
+    assert engine.moved_at_start == {}
+    assert engine.learning_rates == inside
+
+
+def test_a_network_with_batch_norm_bears_more() -> None:
+    plain = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
+    normed = nn.Sequential(plain[0], nn.BatchNorm1d(8), nn.Tanh(), plain[2])
+    for model, batch_norm in ((plain, False), (normed, True)):
+        first = next(iter(bounds_of(model).values()))
+        assert first == pytest.approx(relative_bounds(size(plain[0].weight), batch_norm), rel=1e-5)
+    assert relative_bounds(1.0, batch_norm=True) > relative_bounds(1.0)
 
 
 def test_a_frozen_rate_and_a_held_group_stay() -> None:
