@@ -74,7 +74,7 @@ def _results(cells: list[Cell], assets: Assets, workers: int) -> Iterator[tuple[
         for cell in cells:
             try:
                 yield cell, _work(cell, assets)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it was, it is reported at the end
                 yield cell, error
         return
     # Spawned, so that the thread settings of `_work` are there before a worker imports torch.

@@ -23,7 +23,8 @@ def lr_bounds(
     ``min_lr`` and ``max_lr`` alone where ``config.trust_region`` is off, or the optimizer's steps are not of size
     ``α``: those that keep ``betas`` (Adam and its kin, Lion) are taken to be.
     """
-    learned = base_lrs(optimizer)
+    in_training = base_lrs(optimizer)
+    learned = [group.name for group in layer_groups if group.name in in_training]
     if not _is_relative(optimizer, config):
         return dict.fromkeys(learned, Bounds(config.min_lr, config.max_lr))
     parameters = dict(model.named_parameters())
@@ -42,7 +43,7 @@ def move_into_bounds(optimizer: Optimizer, scheduler: object | None, bounds: dic
     """Bring every rate that is not 0 into its bounds; return those that were moved, as they were."""
     moved = {}
     for name, lr in base_lrs(optimizer).items():
-        within = min(max(lr, bounds[name].low), bounds[name].high)
+        within = bounds[name].clip(lr)
         if lr not in (0, within):
             set_base_lr(optimizer, scheduler, name, within)
             moved[name] = lr

@@ -34,7 +34,15 @@ class Bounds(NamedTuple):
         >>> Bounds(1e-4, 1e-1).within(1e-6, 1e-2)
         Bounds(low=0.0001, high=0.01)
         """
-        return Bounds(*(min(max(end, low), high) for end in self))
+        return Bounds(*map(Bounds(low, high).clip, self))
+
+    def clip(self, lr: float) -> float:
+        """Return the rate within the bounds that is nearest to another.
+
+        >>> Bounds(1e-4, 1e-2).clip(0.5)
+        0.01
+        """
+        return min(max(lr, self.low), self.high)
 
 
 # Found on validation data (docs/benchmarks.md, "How the defaults were found").

@@ -37,7 +37,8 @@ _STEPPING_INSIDE_BACKWARD = ("lomo", "adalomo")
 class MetaLRTrainingArguments(TrainingArguments):
     """`transformers.TrainingArguments` plus the settings of the meta-learned rates; no default of the parent changes.
 
-    ``learning_rate`` is where the rate of every layer group starts; the schedule multiplies the learned rates.
+    ``learning_rate`` is where the rate of every layer group starts, or the nearest to it within ``trust_region``; the
+    schedule multiplies the learned rates.
 
     Raises:
         ValueError: a setting is unknown or out of range; the message names it, the rule, what was found and a way out.
@@ -209,6 +210,7 @@ class MetaLRTrainingArguments(TrainingArguments):
             endless = name == "hyper_lr_decay" and found == math.inf  # the hyper-LR stays
             if isinstance(found, bool) or not isinstance(found, kind) or not (math.isfinite(found) or endless):
                 wanted = "an integer" if kind is Integral else "a finite number"
+                wanted += " or inf" if name == "hyper_lr_decay" else ""
                 raise ValueError(
                     f"{name} must be {wanted}; found {found!r} ({type(found).__name__}). In YAML, write 1.0e-3 rather "
                     "than 1e-3, which is text."

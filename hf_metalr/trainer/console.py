@@ -1,10 +1,15 @@
 """What the console shows of the learned rates: one range instead of one number per layer."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from transformers.utils import logging
+
+from hf_metalr.engine import MetaLR
+
+logger = logging.get_logger(__name__)
 
 LR_LOG_PREFIX = "lr/"
 
@@ -43,6 +48,20 @@ def describe_moved_rates(wanted: Mapping[str, float], rates: Mapping[str, float]
 def _span(rates: Collection[float]) -> str:
     low, high = f"{min(rates):.1e}", f"{max(rates):.1e}"
     return low if low == high else f"{low} to {high}"
+
+
+class MovedRatesNote(TrainerCallback):
+    """Tells once, on the main process, which initial rates the trust region has moved."""
+
+    def __init__(self, engine: Callable[[], MetaLR | None]) -> None:
+        self.engine = engine
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        engine = self.engine()
+        if engine is None or engine.step > 0:  # resumed, or trained before
+            return
+        if engine.moved_at_start and state.is_world_process_zero:
+            logger.warning(describe_moved_rates(engine.moved_at_start, engine.learning_rates))
 
 
 class _Summarizing(TrainerCallback):

@@ -25,7 +25,7 @@ from hf_metalr.engine.rates import base_lrs
 from hf_metalr.layer_groups.param_groups import head_names
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
 from hf_metalr.trainer.checkpoint import read_engine_state, refuse_learned_checkpoint, save_engine_state
-from hf_metalr.trainer.console import LR_LOG_PREFIX, describe_moved_rates, summarize_on_console
+from hf_metalr.trainer.console import LR_LOG_PREFIX, MovedRatesNote, summarize_on_console
 from hf_metalr.trainer.history_callback import HistoryCallback
 from hf_metalr.trainer.initial_rates import set_up_rates
 from hf_metalr.trainer.item_count import item_count
@@ -80,6 +80,7 @@ class MetaLRMixin(Publication, TransferabilityReport, UpstreamFixes):
             require_supported_parallelism(self)
             summarize_on_console(self)
             self.add_callback(HistoryCallback(self._run_folder, lambda: self._origin))
+            self.add_callback(MovedRatesNote(lambda: self.metalr))
 
     @property
     def learning_rates(self) -> dict[str, float]:
@@ -225,12 +226,6 @@ class MetaLRMixin(Publication, TransferabilityReport, UpstreamFixes):
             seed = args.seed if args.data_seed is None else args.data_seed
             self.train_dataset, self.meta_dataset = carve_meta_set(self.train_dataset, args.meta_split, seed)
 
-    def _tell_of_moved_rates(self) -> None:
-        if self.metalr is None or self.metalr.step > 0 or not self.is_world_process_zero():
-            return
-        if self.metalr.moved_at_start:
-            logger.warning(describe_moved_rates(self.metalr.moved_at_start, self.learning_rates))
-
     def _held_groups(self) -> list[str]:
         assert self.metalr is not None
         epoch = self.state.epoch or 0.0
@@ -268,7 +263,6 @@ class MetaLRMixin(Publication, TransferabilityReport, UpstreamFixes):
         if self.metalr is None or checkpoint is None:
             refuse_learned_checkpoint(checkpoint)
             super()._load_optimizer_and_scheduler(checkpoint)
-            self._tell_of_moved_rates()  # a run that is resumed told it when it began
         else:
             state = read_engine_state(self.metalr, checkpoint)  # checked before anything is loaded
             super()._load_optimizer_and_scheduler(checkpoint)

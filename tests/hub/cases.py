@@ -1,6 +1,7 @@
 """Cases against a Hub of our own. `test_hub.py` runs them in a process that has never been offline.
 
-The endpoint is read when huggingface_hub is imported, hence the order here.
+The endpoint is read when huggingface_hub is imported, hence the order here. By hand:
+`HF_METALR_HUB_CASES=1 pytest tests/hub/cases.py`.
 """
 
 import atexit

@@ -155,6 +155,21 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+def test_rings_and_dots_of_the_table_lie_where_rates_began_and_ended() -> None:
+    rows = full_history(3, steps=9)
+    rows[-1]["base_lr"] |= {"stem": 1e-6, "head": 1e-2}
+    page = Page(build_report(Run("a", rows)))
+    begun, ended = (
+        [float(re.search(r"left:([\d.]+)%", mark["style"])[1]) for mark in page.all(tag) if "left" in mark["style"]]
+        for tag in ("u", "b")
+    )
+    assert len(begun) == len(ended) == 3
+    assert all(0 < place < 100 for place in [*begun, *ended])  # a place outside would be moved to the edge
+    assert ended[0] < begun[0]  # the input's rate fell, the head's rose
+    assert ended[2] > begun[2]
+    assert ended[1] == pytest.approx(begun[1])
+
+
 @pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
 def test_text_and_lines_stand_out_in_both_modes(mode) -> None:
     style = Page(build_report(Run("a", full_history(60)))).texts["style"][0]

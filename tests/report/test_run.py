@@ -35,6 +35,7 @@ def test_a_folder_tells_its_run(tmp_path) -> None:
     (folder / "eval_results.json").write_text(
         json.dumps({"eval_loss": 0.5, "eval_runtime": 3.0, "eval_samples_per_second": 9.0, "epoch": 2.0})
     )
+    (folder / "all_results.json").write_text(json.dumps({"all_loss": 0.5}))  # what the others say, once more
     TransferabilityProfile((layer("stem"), layer("head", 1.1, True)), "a", "b", "c").save(
         folder / "transferability.json"
     )
