@@ -82,7 +82,7 @@ def test_text_files_are_opened_as_utf_8(path: Path) -> None:
 def _opens_text(call: ast.Call) -> bool:
     """Whether a call named `open` has a text mode; `Image.open` and its like have none and are left out."""
     owner = call.func.value if isinstance(call.func, ast.Attribute) else None
-    if isinstance(owner, ast.Name) and owner.id in ("Image", "os"):
+    if owner is not None and ast.unparse(owner) in ("Image", "PIL.Image", "os"):
         return False
     modes = [arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
     return not any("b" in mode for mode in modes if re.fullmatch("[rwabxt+]+", mode))
