@@ -88,6 +88,20 @@ def require_same_run(state: Mapping[str, Any], identity: Mapping[str, Any], laye
         )
 
 
+def refuse_closure(args: Sequence[object], kwargs: Mapping[str, object]) -> None:
+    """Raise a ValueError where a step (its optimizer comes first) is given a closure.
+
+    Gradients are read before the step. Those of the step before would still be there, and agree with its displacement
+    by themselves: every rate would rise.
+    """
+    if any(callable(value) for value in (*args[1:], *kwargs.values())):
+        raise ValueError(
+            "optimizer.step got a closure, which computes gradients inside the step; the learned rates need them "
+            "before it. Call loss.backward() and then optimizer.step(). In Lightning, set "
+            "automatic_optimization=False."
+        )
+
+
 def require_own_groups(optimizer: Optimizer, model: nn.Module, layer_groups: Sequence[LayerGroup]) -> None:
     """Raise a ValueError unless every param group bears the name of the layer group that its parameters belong to.
 

@@ -24,6 +24,7 @@ from torch.optim import Optimizer
 
 from hf_metalr.engine.amp import gradient_scale, step_is_skipped
 from hf_metalr.engine.checks import (
+    refuse_closure,
     require_agreeing_scheduler,
     require_obedient_scheduler,
     require_own_groups,
@@ -198,6 +199,7 @@ class MetaLR:
                 "The optimizer has a learning-rate scheduler that the engine does not know, which would overwrite "
                 "every learned rate: set `engine.scheduler = scheduler` before the first step."
             )
+        refuse_closure(args, kwargs)
         require_obedient_scheduler(optimizer, self.scheduler)
         if step_is_skipped(optimizer):
             return

@@ -36,6 +36,18 @@ def test_a_group_frozen_in_mid_training_keeps_its_rate(estimator: str) -> None:
     assert len({meta_step.base_lr["head"] for meta_step in run.seen[-5:]}) == 5
 
 
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_step_with_a_closure_is_refused(estimator: str) -> None:
+    # catches: gradients of the step before, measured in place of those that the closure is about to compute
+    run = Run("sgd", estimator=estimator).train(1)
+    before = [parameter.clone() for parameter in run.model.parameters()]
+    for arguments, named in (((lambda: 0.0,), {}), ((), {"closure": lambda: 0.0})):
+        with pytest.raises(ValueError, match="closure"):
+            run.optimizer.step(*arguments, **named)
+    assert all(map(torch.equal, before, run.model.parameters()))
+    run.optimizer.step(None)  # as accelerate calls it
+
+
 def test_a_forgotten_displacement_is_not_measured() -> None:
     # catches: weights put in place between two steps, taken for the optimizer's doing
     run = Run("adamw", estimator="next_batch").train(4)
