@@ -1,6 +1,7 @@
 """JSON files that may come from anywhere: read with a bound on their size, every value checked before it is used."""
 
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,11 @@ class Reader:
 def is_number(value: object) -> bool:
     """Return whether a value is a number that fits a float; JSON has integers of any length, and bool is none."""
     return type(value) is float or (type(value) is int and abs(value) < 2**53)
+
+
+def is_finite(value: object) -> bool:
+    """Return whether a value is a number that fits a float, and neither infinite nor nan."""
+    return is_number(value) and math.isfinite(value)  # type: ignore[arg-type]  # a number
 
 
 def is_count(value: object) -> bool:

@@ -22,6 +22,7 @@ from typing import Any, Self
 from hf_metalr.checked_json import (
     Reader,
     is_count,
+    is_finite,
     is_number,
     is_object,
     is_object_of_texts,
@@ -186,7 +187,7 @@ def _one_of(*choices: str | None) -> tuple[str, Any]:
 
 def _are_settings(value: object) -> bool:
     return isinstance(value, dict) and all(
-        _is_line(name) and (setting is None or type(setting) is bool or _is_finite(setting) or is_text(setting))
+        _is_line(name) and (setting is None or type(setting) is bool or is_finite(setting) or is_text(setting))
         for name, setting in value.items()
     )
 
@@ -194,13 +195,9 @@ def _are_settings(value: object) -> bool:
 def _are_results(value: object) -> bool:
     return isinstance(value, dict) and all(
         _is_line(split) and isinstance(metrics, dict) and all(_is_line(name) for name in metrics)
-        and all(map(_is_finite, metrics.values()))
+        and all(map(is_finite, metrics.values()))
         for split, metrics in value.items()
     )  # fmt: skip
-
-
-def _is_finite(value: Any) -> bool:
-    return is_number(value) and math.isfinite(value)
 
 
 def _not_negative(value: float) -> bool:
