@@ -1,14 +1,23 @@
 """JSON files that may come from anywhere: read with a bound on their size, every value checked before it is used."""
 
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 # JSON has no infinity: where a rule allows numbers that are not finite, they are these texts.
 _NOT_FINITE = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
 _WAY_OUT = "The file was edited or damaged."
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_Row = TypeVar("_Row", bound=_Named)
 
 
 def read_object(path: str | os.PathLike[str], most_bytes: int, kind: str) -> dict[str, Any]:
@@ -37,11 +46,31 @@ def read_object(path: str | os.PathLike[str], most_bytes: int, kind: str) -> dic
 
 
 def write_object(content: dict[str, Any], path: str | os.PathLike[str]) -> None:
-    """Write a JSON object of finite numbers; a crash leaves either the old file or the new one."""
-    target = Path(path)
-    temporary = target.with_name(target.name + ".tmp")
-    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(temporary, target)
+    """Write a JSON object of finite numbers; a crash leaves either the old file or the new one.
+
+    Raises:
+        ValueError: a number is not finite; nothing is written.
+    """
+    target, text = Path(path), json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")  # of this process: two may write one file
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def require_schema(content: dict[str, Any], schema: str, version: int, place: str, way_out: str) -> None:
+    """Refuse an object of another schema or version.
+
+    Raises:
+        ValueError: it is one; the message ends with the way out.
+    """
+    if content.get("schema") != schema or content.get("version") != version:
+        raise ValueError(
+            f"{place} must be of schema {schema!r}, version {version}, found {str(content.get('schema'))[:80]!r}, "
+            f"version {str(content.get('version'))[:20]}. {way_out}"
+        )
 
 
 class Reader:
@@ -68,9 +97,33 @@ class Reader:
         return value
 
 
+def read_rows(read: Reader, key: str, word: str, parse: Callable[[Reader], _Row]) -> tuple[_Row, ...]:
+    """Return the checked rows of a table under a key: at least one, of different names.
+
+    Args:
+        read: reader of the object that holds the table.
+        key: of the table.
+        word: what a row is, for the messages.
+        parse: makes a row, which has a ``name``, of a reader of its object.
+
+    Raises:
+        ValueError: there is no such table, a row is refused, or two have one name.
+    """
+    content = read(key, "a list of at least one object", lambda v: isinstance(v, list) and v and all(map(is_object, v)))
+    rows = tuple(parse(Reader(row, f"{read.place}, {word} {number}")) for number, row in enumerate(content))
+    if len({row.name for row in rows}) < len(rows):
+        raise ValueError(f"{read.place}: {key!r} must have different names. {_WAY_OUT}")
+    return rows
+
+
 def is_number(value: object) -> bool:
     """Return whether a value is a number that fits a float; JSON has integers of any length, and bool is none."""
     return type(value) is float or (type(value) is int and abs(value) < 2**53)
+
+
+def is_finite(value: object) -> bool:
+    """Return whether a value is a number that fits a float, and neither infinite nor nan."""
+    return is_number(value) and math.isfinite(value)  # type: ignore[arg-type]  # a number
 
 
 def is_count(value: object) -> bool:

@@ -47,21 +47,23 @@ def _gain(
     return [own - other for own, other in pairs if own is not None and other is not None]
 
 
-def over_rates(rows: Sequence[Row], rates: Sequence[float] = COMMON_RATES) -> str:
-    """Mean and worst test score over the initial rates, and mean rank with a bootstrap interval over (task, seed)."""
+def over_rates(rows: Sequence[Row], pairs_of: str, rates: Sequence[float] = COMMON_RATES) -> str:
+    """Mean and worst test score over the initial rates, and mean rank with a bootstrap interval over (task, seed).
+
+    Args:
+        rows: results.
+        pairs_of: the (task, seed) pairs are those at which this method ran at all of the rates; a method that lacks one
+            of them is left out.
+        rates: initial rates.
+    """
     test = Scores(rows, METRIC, "test")
     every = {
         method: {run for run in test.runs(method) if test.over_rates(method, run, rates)} for method in test.methods
     }
-    methods = [method for method, runs in every.items() if runs]
-    if not methods:
-        return "no method ran at all of the rates"
-    most = max(len(every[method]) for method in methods)
-    # A method with few runs is left out rather than leaving everyone few runs.
-    methods = [method for method in methods if 2 * len(every[method]) > most]
-    shared = set.intersection(*(every[method] for method in methods))
+    shared = every.get(pairs_of)
     if not shared:
-        return "the methods have no run in common"
+        return f"{pairs_of} ran at all of the rates nowhere yet"
+    methods = [method for method in test.methods if shared <= every[method]]
     scores = np.array([[test.over_rates(method, run, rates) for run in sorted(shared)] for method in methods], float)
     ranks = np.array([[_ranks(scores[:, run, rate]) for rate in range(len(rates))] for run in range(scores.shape[1])])
     ranks = ranks.mean(1).T  # (methods, runs)
@@ -119,8 +121,9 @@ def page(rows: Sequence[Row]) -> str:
             "## One run against the best of a sweep (points, validation / test)",
             against_the_sweep(rows),
             "## Over initial rates, test",
-            over_rates(rows),
-            over_rates([row for row in rows if method_of(row) in ("adamw", "metalr")], RATES),
+            over_rates(rows, "metalr", RATES),
+            over_rates(rows, "head_10x"),
+            over_rates(rows, "head_only"),
             "## Parts and controls, points behind the best fixed rate on validation (lower is better)",
             parts(rows),
         ]

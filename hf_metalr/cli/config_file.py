@@ -108,6 +108,8 @@ def _convert(option: argparse.Action, value: Any, place: str) -> Any:
     if option.nargs == 0:
         if not isinstance(value, bool):
             raise ValueError(f"{place} must be true or false, found {value!r}.")
+        if isinstance(option, argparse.BooleanOptionalAction):
+            return value
         return option.const if value else None
     if option.nargs == "?" and isinstance(value, bool):  # with or without a value of its own
         return option.const if value else None

@@ -25,7 +25,7 @@ def lr_bounds(
     """
     in_training = base_lrs(optimizer)
     learned = [group.name for group in layer_groups if group.name in in_training]
-    if not _is_relative(optimizer, config):
+    if not has_trust_region(optimizer, config):
         return dict.fromkeys(learned, Bounds(config.min_lr, config.max_lr))
     parameters = dict(model.named_parameters())
     batch_norm = any(isinstance(module, _BatchNorm) for module in model.modules())
@@ -43,11 +43,25 @@ def move_into_bounds(optimizer: Optimizer, scheduler: object | None, bounds: dic
     """Bring every rate that is not 0 into its bounds; return those that were moved, as they were."""
     moved = {}
     for name, lr in base_lrs(optimizer).items():
-        within = bounds[name].clip(lr)
-        if lr not in (0, within):
+        within = brought_into(lr, bounds[name])
+        if lr != within:
             set_base_lr(optimizer, scheduler, name, within)
             moved[name] = lr
     return moved
+
+
+def has_trust_region(optimizer: Optimizer, config: MetaLRConfig) -> bool:
+    """Return whether the trust region acts: it is on, and the optimizer's steps are taken to be of size ``α``."""
+    return config.trust_region and "betas" in optimizer.defaults
+
+
+def brought_into(lr: float, bounds: Bounds) -> float:
+    """Return a rate within its bounds; 0, the rate of a frozen group, stays.
+
+    >>> brought_into(1e-2, Bounds(1e-4, 1e-3)), brought_into(0.0, Bounds(1e-4, 1e-3))
+    (0.001, 0.0)
+    """
+    return lr if lr == 0 else bounds.clip(lr)
 
 
 def resumed_bounds(
@@ -58,13 +72,9 @@ def resumed_bounds(
     The weights have moved since, and with them the bounds would. ``min_lr`` and ``max_lr`` are the present run's.
     """
     wide = Bounds(config.min_lr, config.max_lr)
-    if not _is_relative(optimizer, config):
+    if not has_trust_region(optimizer, config):
         return dict.fromkeys(saved, wide)
     return {name: Bounds(*bounds).within(*wide) for name, bounds in saved.items()}
-
-
-def _is_relative(optimizer: Optimizer, config: MetaLRConfig) -> bool:
-    return config.trust_region and "betas" in optimizer.defaults
 
 
 def _trusted(matrices: Sequence[Tensor], is_head: bool, batch_norm: bool) -> Bounds | None:

@@ -22,12 +22,14 @@ from typing import Any, Self
 from hf_metalr.checked_json import (
     Reader,
     is_count,
+    is_finite,
     is_number,
-    is_object,
     is_object_of_texts,
     is_text,
     optional_number,
     read_object,
+    read_rows,
+    require_schema,
     write_object,
 )
 
@@ -133,20 +135,10 @@ class LearnedRates:
 
 def parse(content: dict[str, Any], place: str) -> dict[str, Any]:
     """Return the checked fields of a `LearnedRates` from the JSON object of a file called ``place``."""
-    if content.get("schema") != SCHEMA or content.get("version") != VERSION:
-        raise ValueError(
-            f"{place} must be of schema {SCHEMA!r}, version {VERSION}, found {str(content.get('schema'))[:80]!r}, "
-            f"version {str(content.get('version'))[:20]}. Install the hf_metalr that wrote it, or train anew."
-        )
+    require_schema(content, SCHEMA, VERSION, place, "Install the hf_metalr that wrote it, or train anew.")
     read = Reader(content, place)
-    rows = read(
-        "layer_groups", "a list of at least one object", lambda v: isinstance(v, list) and v and all(map(is_object, v))
-    )
-    groups = tuple(_layer_rate(Reader(row, f"{place}, layer group {number}")) for number, row in enumerate(rows))
-    if len({group.name for group in groups}) < len(groups):
-        raise ValueError(f"{place}: 'layer_groups' must have different names. The file was edited or damaged.")
     return {
-        "layer_groups": groups,
+        "layer_groups": read_rows(read, "layer_groups", "layer group", _layer_rate),
         "meta_estimator": read("meta_estimator", *_one_of("lookahead", "next_batch")),
         "lr_update": read("lr_update", *_one_of("proportional", "log_adam")),
         "optimizer": read("optimizer", *_LINE),
@@ -186,7 +178,7 @@ def _one_of(*choices: str | None) -> tuple[str, Any]:
 
 def _are_settings(value: object) -> bool:
     return isinstance(value, dict) and all(
-        _is_line(name) and (setting is None or type(setting) is bool or _is_finite(setting) or is_text(setting))
+        _is_line(name) and (setting is None or type(setting) is bool or is_finite(setting) or is_text(setting))
         for name, setting in value.items()
     )
 
@@ -194,13 +186,9 @@ def _are_settings(value: object) -> bool:
 def _are_results(value: object) -> bool:
     return isinstance(value, dict) and all(
         _is_line(split) and isinstance(metrics, dict) and all(_is_line(name) for name in metrics)
-        and all(map(_is_finite, metrics.values()))
+        and all(map(is_finite, metrics.values()))
         for split, metrics in value.items()
     )  # fmt: skip
-
-
-def _is_finite(value: Any) -> bool:
-    return is_number(value) and math.isfinite(value)
 
 
 def _not_negative(value: float) -> bool:

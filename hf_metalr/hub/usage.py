@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 # A file that only the author has, or a word for the comment below; and what the launcher decides.
 _NOT_IN_CODE = {"init_lrs", "world_size"}
+_NOT_FINITE = ("inf", "-inf", "nan")
 
 
 def loading_code(library: str | None, model_class: str, repo_id: str, base_model: str | None) -> str:
@@ -54,11 +55,7 @@ def training_code(settings: Mapping[str, object], repo_id: str) -> str:
     trainer = MetaLRTrainer(model=model, args=args, train_dataset=train_dataset)
     trainer.train()
     """
-    arguments = [
-        f"{name}={json.dumps(value) if isinstance(value, str) else value}"
-        for name, value in settings.items()
-        if name not in _NOT_IN_CODE
-    ]
+    arguments = [f"{name}={_python(value)}" for name, value in settings.items() if name not in _NOT_IN_CODE]
     lines = "".join(f"    {argument},\n" for argument in ['output_dir="out"', *arguments])
     return (
         "from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments\n\n"
@@ -66,3 +63,9 @@ def training_code(settings: Mapping[str, object], repo_id: str) -> str:
         f'    # init_lrs="{repo_id}",  # to start from the rates learned here\n)\n'
         "trainer = MetaLRTrainer(model=model, args=args, train_dataset=train_dataset)\ntrainer.train()"
     )
+
+
+def _python(value: object) -> str:
+    if value in _NOT_FINITE:  # as JSON has them
+        return f'float("{value}")'
+    return json.dumps(value) if isinstance(value, str) else str(value)

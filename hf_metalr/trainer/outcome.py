@@ -13,7 +13,9 @@ import datasets
 from torch import nn
 from transformers import PreTrainedModel
 
+from hf_metalr.engine import MetaLR
 from hf_metalr.engine.history import HISTORY_NAME, iterate_history
+from hf_metalr.engine.trust_region import brought_into, has_trust_region
 from hf_metalr.hub import LayerRate, LearnedRates
 from hf_metalr.hub.card import task_of
 from hf_metalr.hub.learned_rates import Setting
@@ -46,8 +48,6 @@ _WHERE_CHANGED = (
     "max_grad_norm",
     "bf16",
     "fp16",
-    "hyper_lr_decay",
-    "meta_horizon",
     "meta_batch_size",
     "meta_split",
     "max_lr_change",
@@ -62,7 +62,7 @@ def learned_rates_of(trainer: Any, first_lrs: Mapping[str, float]) -> LearnedRat
 
     Args:
         trainer: a `MetaLRTrainer` that has trained; the main process's.
-        first_lrs: the base rate that each layer group started with.
+        first_lrs: the base rate that each layer group was to start with; the trust region may have moved it.
     """
     model = _described(trainer.model)
     library = _library_of(trainer.model)
@@ -123,7 +123,7 @@ def _layer_rates(trainer: Any, first_lrs: Mapping[str, float]) -> tuple[LayerRat
             is_head=group.is_head,
             held=group.name in trainer.metalr.held_groups,
             parameters=sum(parameters[name].numel() for name in group.parameter_names),
-            first_lr=first_lrs[group.name],
+            first_lr=brought_into(first_lrs[group.name], trainer.metalr.lr_bounds[group.name]),
             last_lr=rates[group.name],
             late_lr=late.get(group.name, rates[group.name]),
         )
@@ -178,13 +178,25 @@ def _settings(trainer: Any) -> dict[str, Setting]:
     args = trainer.args
     defaults = {field.name: field.default for field in fields(args)}
     changed = [name for name in _WHERE_CHANGED if getattr(args, name) != defaults[name]]
-    settings = {"hyper_lr": trainer.metalr.config.effective_hyper_lr}
+    settings = _in_force(trainer.metalr)
     settings |= {name: _setting(getattr(args, name)) for name in (*_ALWAYS, *changed)}
     if args.world_size > 1:
         settings["world_size"] = args.world_size
     if args.init_lrs is not None:  # a path would tell something about the author and nothing to others
         settings["init_lrs"] = args.init_lrs if is_hub_id(args.init_lrs) else "a local file"
     return settings
+
+
+def _in_force(engine: MetaLR) -> dict[str, Setting]:
+    """Return the settings whose default depends on others, as they acted; what did not act at all is left out."""
+    config = engine.config
+    decay = config.effective_hyper_lr_decay
+    return {
+        "hyper_lr": config.effective_hyper_lr,
+        **({} if decay is None else {"hyper_lr_decay": _setting(decay)}),
+        "meta_horizon": config.effective_horizon,
+        "trust_region": has_trust_region(engine.optimizer, config),
+    }
 
 
 def _setting(value: Any) -> Setting:

@@ -35,7 +35,7 @@ class Publication(_Base):
     args: MetaLRTrainingArguments
     metalr: MetaLR | None
     push_in_progress: Any  # a PushInProgress or None; on the main process, once there is a repository
-    _first_lrs: dict[str, float]  # of every layer group when the engine was attached
+    _first_lrs: dict[str, float]  # of every layer group, before the trust region moved them
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """Train as the parent does, then write `metalr.json`."""

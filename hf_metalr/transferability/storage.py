@@ -22,6 +22,8 @@ from hf_metalr.checked_json import (
     is_text,
     optional_number,
     read_object,
+    read_rows,
+    require_schema,
     write_object,
 )
 from hf_metalr.transferability.protocol import Protocol
@@ -61,18 +63,9 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def parse(content: dict[str, Any], path: str) -> dict[str, Any]:
     """Return the checked fields of a `TransferabilityProfile` from the JSON object of a file called ``path``."""
-    if content.get("schema") != SCHEMA or content.get("version") != VERSION:
-        raise ValueError(
-            f"{path} must be of schema {SCHEMA!r}, version {VERSION}, found {str(content.get('schema'))[:80]!r}, "
-            f"version {str(content.get('version'))[:20]}. Save a profile with this version of hf_metalr."
-        )
+    require_schema(content, SCHEMA, VERSION, path, "Save a profile with this version of hf_metalr.")
     read = Reader(content, path)
-    rows = read(
-        "layers", "a list of at least one object", lambda v: isinstance(v, list) and v and all(map(is_object, v))
-    )
-    layers = tuple(_layer(Reader(row, f"{path}, layer {number}")) for number, row in enumerate(rows))
-    if len({layer.name for layer in layers}) < len(layers):
-        raise ValueError(f"{path}: 'layers' must have different names. The file was edited or damaged.")
+    layers = read_rows(read, "layers", "layer", _layer)
     protocol = Reader(read("protocol", "an object", is_object), f"{path}, protocol")
     return {
         "layers": layers,

@@ -39,19 +39,20 @@ def test_ranks_share_places_and_optimizers_without_rates_count_at_every_rate() -
         row(name, rate, 0.5, score) for name, score in (("adamw", 0.6), ("l2_sp", 0.6)) for rate in (1e-4, 1e-3, 1e-2)
     ]
     rows += [row("dog", None, 0.5, 0.7)]
-    table = evidence.over_rates(rows)
+    table = evidence.over_rates(rows, "adamw")
     assert "0.700 | 0.700 | 0.700 | 1.0 [1.0, 1.0]" in lines(table, "dog")[0]
     assert all("2.5 [2.5, 2.5]" in lines(table, name)[0] for name in ("adamw", "l2_sp"))
 
 
-def test_a_method_with_few_runs_shrinks_no_ones_comparison() -> None:
-    rows = [
-        row(name, rate, 0.5, 0.6, seed) for name in ("adamw", "l2_sp") for rate in (1e-4, 1e-3, 1e-2) for seed in (0, 1)
-    ]
-    rows += [row("lp_ft", rate, 0.5, 0.9) for rate in (1e-4, 1e-3, 1e-2)]
-    table = evidence.over_rates(rows)
-    assert table.startswith("2 (task, seed) pairs")
-    assert not lines(table, "lp_ft")
+def test_methods_are_compared_where_all_of_them_ran() -> None:
+    rates = evidence.COMMON_RATES
+    rows = [row(name, rate, 0.5, 0.6, seed) for name in ("adamw", "l2_sp") for rate in rates for seed in (0, 1)]
+    rows += [row("lp_ft", rate, 0.5, 0.9) for rate in rates]
+    assert evidence.over_rates(rows, "adamw").startswith("2 (task, seed) pairs")
+    assert not lines(evidence.over_rates(rows, "adamw"), "lp_ft")
+    few = evidence.over_rates(rows, "lp_ft")
+    assert few.startswith("1 (task, seed) pairs")
+    assert all(lines(few, name) for name in ("adamw", "l2_sp", "lp_ft"))
 
 
 def test_the_rates_drawn_are_geometric_means_after_the_last_step() -> None:

@@ -101,6 +101,22 @@ def test_an_option_with_or_without_a_value_takes_true_or_the_value(write, value,
     assert parse("a", "--data", "x", "--config", write(f"push: {value}")).push == pushed
 
 
+@pytest.mark.parametrize(("text", "region"), [("true", True), ("false", False)])
+def test_a_switch_that_is_on_by_default_can_be_turned_off(write, text, region):
+    # catches: "false" read as "not given"
+    def parser_with_switch():
+        parser = argparse.ArgumentParser(prog="probe")
+        parser.add_argument("--config")
+        parser.add_argument("--trust-region", action=argparse.BooleanOptionalAction)
+        return parser
+
+    path = write(f"trust_region: {text}")
+    for line, expected in (([], region), (["--trust-region"], True), (["--no-trust-region"], False)):
+        parser, arguments = parser_with_switch(), ["--config", path, *line]
+        apply_config(parser, arguments)
+        assert parser.parse_args(arguments).trust_region is expected
+
+
 def test_any_of_the_flags_that_share_a_setting_sets_it(write):
     for form in ("json", "csv"):
         assert parse("a", "--data", "x", "--config", write(f"{form}: true")).form == form

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from transformers import (
 
 from hf_metalr.cli import main
 from hf_metalr.engine.history import read_history
+from hf_metalr.hub import figure
 from tests.cli.models import save_text_model
 from tests.cli.test_rank import ROOT, program
 from tests.parallel.launch import ACCELERATE
@@ -64,6 +66,8 @@ def test_a_folder_of_images_becomes_a_model_that_has_learned(models, scans, tmp_
     assert result["learned_rates"] == rates
     assert len(set(rates.values())) > 1
     assert {path.name for path in out.iterdir()} >= {"README.md", "learned_rates.png", "splits.json"}
+    assert result["figure"] == str(out / "learned_rates.png")
+    assert "](learned_rates.png)" in (out / "README.md").read_text()  # the one that the card shows
 
 
 def test_the_record_of_the_splits_keeps_patients_apart(models, scans, tmp_path, capsys):
@@ -169,9 +173,24 @@ def test_the_console_shows_metrics_and_where_things_are(models, scans, tmp_path,
     line = ("--model", models["vit"], "--data", scans, "--output-dir", tmp_path / "out", *QUICK)
     assert run(*line) == 0
     text = capsys.readouterr().out
+    assert f"Figure of the rates: {tmp_path / 'out' / 'learned_rates.png'}." in text
     assert re.search(r"split +samples +loss +accuracy +balanced_accuracy", text)
     assert "Learned rates of" in text
     assert f"Everything is in {tmp_path / 'out'}." in text
+
+
+def test_without_matplotlib_one_line_says_so_and_all_else_is_done(models, scans, tmp_path, capsys, monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(figure.logger, "warning", said.append)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    out = tmp_path / "out"
+    assert run("--model", models["vit"], "--data", scans, "--output-dir", out, *QUICK) == 0
+    (line,) = said
+    assert "no figure: Plots need matplotlib" in line
+    assert "pip install hf-metalr[plot]" in line
+    assert "Figure" not in capsys.readouterr().out
+    assert not (out / "learned_rates.png").exists()
+    assert (out / "README.md").is_file()
 
 
 def line_of(models, scans, out):

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import math
 
 import pytest
 from transformers import TrainingArguments
@@ -36,13 +37,19 @@ def test_every_field_of_the_class_is_an_option_that_reaches_it():
         "meta_estimator": "lookahead", "lr_update": "log_adam", "hyper_lr": 0.05, "hyper_lr_decay": 30.0,
         "meta_every": 2, "meta_batch_size": 3, "min_lr": 1e-7, "max_lr": 0.1, "max_lr_change": 3.0,
         "layer_groups": "tensor", "backbone_lr_scale": 0.5, "head_hold_steps": 4, "meta_split": 0.25,
-        "init_lrs": "somewhere", "report_transferability": True,
+        "init_lrs": "somewhere", "report_transferability": True, "trust_region": False,
     }  # fmt: skip
-    line = [f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in given.items()]
+    line = []
+    for name, value in given.items():
+        option = name.replace("_", "-")
+        line.append(
+            {True: f"--{option}", False: f"--no-{option}"}[value] if type(value) is bool else f"--{option}={value}"
+        )
     args = build(*line)
     assert {name: getattr(args, name) for name in given} == given
     assert build("--head-hold-epochs", "1.5").head_hold_epochs == 1.5
     assert build("--meta-estimator=next_batch", "--lr-update=log_adam", "--meta-horizon=3").meta_horizon == 3
+    assert build("--hyper-lr-decay", "inf").hyper_lr_decay == math.inf
     assert given.keys() | {"head_hold_epochs", "meta_horizon"} == {field.name for field in read_fields()}
 
 

@@ -1,10 +1,13 @@
 """What an output folder tells about its run, and what is refused or passed over."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hf_metalr.hub import LEARNED_RATES_NAME, LayerRate, LearnedRates
 from hf_metalr.report import build_report, read_run
 from hf_metalr.transferability.profile import TransferabilityProfile
 from tests.plotting.histories import full_history
@@ -18,20 +21,24 @@ def write_run(folder: Path, groups: int = 4, steps: int = 6) -> list:
     return rows
 
 
+def learned(rows: list, heads: Sequence[str] = ("head",), first_lr: float = 2e-4, **facts: Any) -> LearnedRates:
+    groups = [LayerRate(name, name in heads, False, 10, first_lr, lr, lr) for name, lr in rows[-1]["base_lr"].items()]
+    return LearnedRates(tuple(groups), "next_batch", "log_adam", "AdamW", len(rows), 7, **facts)
+
+
 def test_a_folder_tells_its_run(tmp_path) -> None:
     rows = write_run(tmp_path / "demo")
     folder = tmp_path / "demo"
-    groups = [{"name": name, "is_head": name == "layer.1", "first_lr": 2e-4} for name in rows[0]["base_lr"]]
-    learned = {
-        "layer_groups": groups,
-        "model_class": "ViTForImageClassification",
-        "dataset_name": "X-rays",
-        "results": {"test": {"auroc": 0.95, "bad": None}},
-        "settings": {"hyper_lr": 0.03, "nothing": None},
-        "versions": {"torch": "2.6"},
-        "seed": 7,
-    }
-    (folder / "metalr.json").write_text(json.dumps(learned))
+    learned(
+        rows,
+        heads=["layer.1"],
+        model_class="ViTForImageClassification",
+        dataset_name="X-rays",
+        results={"test": {"auroc": 0.95}},
+        settings={"hyper_lr": 0.03, "trust_region": True, "nothing": None},
+        versions={"torch": "2.6"},
+        train_seconds=12.4,
+    ).save(folder / LEARNED_RATES_NAME)
     (folder / "eval_results.json").write_text(
         json.dumps({"eval_loss": 0.5, "eval_runtime": 3.0, "eval_samples_per_second": 9.0, "epoch": 2.0})
     )
@@ -41,9 +48,16 @@ def test_a_folder_tells_its_run(tmp_path) -> None:
     )
     run = read_run(folder)
     assert (run.name, run.rows, run.head_groups) == ("demo", rows, ["layer.1"])
-    assert run.facts == {"model": "ViTForImageClassification", "data": "X-rays"}
-    assert run.metrics == {"test": {"auroc": 0.95}, "eval": {"loss": 0.5}}
-    assert run.settings == {"seed": "7", "hyper_lr": "0.03"}
+    assert run.facts == {"model": "ViTForImageClassification", "data": "X-rays", "training time": "12 s"}
+    assert run.metrics == {"test": {"auroc": 0.95}, "evaluation": {"loss": 0.5}}
+    assert run.settings == {
+        "meta_estimator": "next_batch",
+        "lr_update": "log_adam",
+        "optimizer": "AdamW",
+        "seed": "7",
+        "hyper_lr": "0.03",
+        "trust_region": "True",
+    }
     assert run.versions == {"torch": "2.6"}
     assert run.initial_lrs == dict.fromkeys(rows[0]["base_lr"], 2e-4)
     assert [part["id"] for part in Page(build_report(run)).all("section")] == [
@@ -64,28 +78,48 @@ def test_without_other_files_the_last_checkpoints_log_gives_the_metrics(tmp_path
         folder.mkdir()
         log = [{"eval_loss": 5.0, "step": 1}, {"eval_loss": loss, "eval_runtime": 1.0, "epoch": 1.0}, {"loss": 3.0}]
         (folder / "trainer_state.json").write_text(json.dumps({"log_history": log}))
-    assert read_run(tmp_path).metrics == {"validation": {"loss": 0.1}}
+    assert read_run(tmp_path).metrics == {"evaluation": {"loss": 0.1}}
 
 
 @pytest.mark.parametrize("content", ["[1]", "{", '{"a": 1', "\x00", "[" * 100_000])
 def test_damaged_files_are_refused_by_name(tmp_path, content) -> None:
     write_run(tmp_path)
     (tmp_path / "metalr.json").write_text(content)
-    with pytest.raises(ValueError, match=r"metalr\.json .*Mend or remove it"):
+    with pytest.raises(ValueError, match=r"metalr\.json (is not valid JSON|must hold a JSON object)"):
         read_run(tmp_path)
 
 
-def test_odd_types_in_the_facts_are_left_out(tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("schema", None), ("layer_groups", 3), ("settings", {"a\nb": 1}), ("seed", "7"), ("results", [1])],
+)
+def test_the_record_of_the_rates_is_checked_as_everywhere(tmp_path, key, value) -> None:
+    # catches: a report that shows what `hf-metalr card` and `init_lrs` refuse
+    content = learned(write_run(tmp_path)).to_dict()
+    (tmp_path / LEARNED_RATES_NAME).write_text(json.dumps(content | {key: value}))
+    with pytest.raises(ValueError, match=rf"metalr\.json.* must be .*({key}|schema)|{key}.* must be"):
+        read_run(tmp_path)
+
+
+def test_what_was_evaluated_is_told_once(tmp_path) -> None:
+    rows = write_run(tmp_path)
+    learned(rows, results={"evaluation": {"loss": 0.5}}).save(tmp_path / LEARNED_RATES_NAME)
+    (tmp_path / "eval_results.json").write_text(json.dumps({"eval_loss": 0.5, "epoch": 2.0}))
+    assert read_run(tmp_path).metrics == {"evaluation": {"loss": 0.5}}
+
+
+def test_a_rate_of_0_began_nowhere_on_the_axis(tmp_path) -> None:
+    rows = write_run(tmp_path)
+    learned(rows, first_lr=0.0).save(tmp_path / LEARNED_RATES_NAME)
+    run = read_run(tmp_path)
+    assert run.initial_lrs == {}
+    assert Page(build_report(run)).open == []
+
+
+def test_odd_types_in_the_files_of_others_are_left_out(tmp_path) -> None:
     write_run(tmp_path)
-    odd = {
-        "layer_groups": 3,
-        "results": [1],
-        "settings": "x",
-        "versions": None,
-        "train_seconds": "1",
-        "model_class": None,
-    }
-    (tmp_path / "metalr.json").write_text(json.dumps(odd))
     (tmp_path / "config.json").write_text(json.dumps({"architectures": "x", "id2label": [1]}))
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"log_history": 3}))
+    (tmp_path / "test_results.json").write_text(json.dumps({"test_loss": "1", "test_big": 10**400, "test_f1": True}))
     run = read_run(tmp_path)
     assert (run.facts, run.metrics, run.settings, run.versions, run.head_groups) == ({}, {}, {}, {}, ["head"])

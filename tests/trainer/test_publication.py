@@ -47,7 +47,7 @@ def test_the_record_holds_what_the_history_and_the_trainer_say(tmp_path: Path, e
     )
     assert (rates.meta_estimator, rates.steps, rates.seed, rates.optimizer) == (estimator, 8, 3, "AdamW")
     assert rates.settings["backbone_lr_scale"] == 0.1
-    assert rates.settings["hyper_lr"] == 0.03  # the default that was at work
+    assert rates.settings["hyper_lr"] == 0.2  # the default that was at work
     assert "meta_split" not in rates.settings
 
 
@@ -59,6 +59,52 @@ def test_settings_of_any_kind_are_written(tmp_path: Path) -> None:
     assert settings["max_grad_norm"] == "inf"
     assert settings["hyper_lr_decay"] == 20
     assert [group.name for group in record(tmp_path).layer_groups] == ["embeddings", "body", "norm", "head"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"meta_estimator": "next_batch"}, (0.2, 20.0, 5, True)),
+        ({"meta_estimator": "next_batch", "meta_every": 2}, (0.2, 20.0, 1, True)),
+        ({"meta_estimator": "lookahead", "hyper_lr_decay": math.inf}, (0.2, "inf", 1, True)),
+        ({"meta_estimator": "next_batch", "lr_update": "proportional"}, (0.1, None, 1, True)),
+        ({"meta_estimator": "next_batch", "optim": "sgd"}, (0.2, 20.0, 5, False)),
+        ({"meta_estimator": "next_batch", "trust_region": False, "meta_horizon": 3}, (0.2, 20.0, 3, False)),
+    ],
+    ids=str,
+)
+def test_the_record_and_the_card_say_what_acted_not_what_was_left_out(
+    tmp_path: Path, settings: dict[str, Any], expected: tuple
+) -> None:
+    trained(tmp_path, **({"trust_region": True, "max_steps": 3} | settings)).create_model_card()
+    found = record(tmp_path).settings
+    names = ("hyper_lr", "hyper_lr_decay", "meta_horizon", "trust_region")
+    assert tuple(found.get(name) for name in names) == expected
+    text = ModelCard.load(tmp_path / "README.md").text
+    code = text.split("## How to train one like it")[1].split("```python\n")[1].split("trainer =")[0]
+    for name, value in zip(names, expected, strict=True):
+        assert (f"| `{name}` | {value} |" in text) == (value is not None)
+    again: dict[str, Any] = {}
+    exec(code, again)  # infinity, too, is written as Python
+    config = again["args"].metalr_config()
+    assert (config.effective_hyper_lr, config.effective_horizon, config.trust_region) == (
+        expected[0],
+        expected[2],
+        expected[3],
+    )
+
+
+def test_rates_began_where_the_trust_region_let_them_resumed_or_not(tmp_path: Path) -> None:
+    # catches: the rate that was asked for; and the region of the weights at the checkpoint
+    saving = {"save_strategy": "steps", "save_steps": 4, "trust_region": True, "learning_rate": 1e-2}
+    straight = trained(tmp_path / "straight", **saving)
+    first = {group.name: group.first_lr for group in record(tmp_path / "straight").layer_groups}
+    bounds = straight.metalr.lr_bounds
+    assert first == {name: min(max(1e-2, bounds[name].low), bounds[name].high) for name in bounds}
+    assert min(first.values()) < 1e-2
+    resumed = make_trainer(tmp_path / "resumed", **(saving | {"lr_update": "log_adam", "max_steps": 8}))
+    resumed.train(resume_from_checkpoint=str(tmp_path / "straight" / "checkpoint-4"))
+    assert {group.name: group.first_lr for group in record(tmp_path / "resumed").layer_groups} == first
 
 
 def test_a_rate_that_is_held_to_the_end_is_marked(tmp_path: Path) -> None:

@@ -133,13 +133,14 @@ def _of_run(found: "Run", view: str) -> "dict[str, Callable[[], Figure]]":
 
 def _of_result(path: Path) -> "tuple[str, dict[str, Callable[[], Figure]]]":
     """Return what kind of result a JSON file holds, and its figure by the name of its file."""
+    from hf_metalr.checked_json import read_object
     from hf_metalr.ranking import Ranking
     from hf_metalr.ranking.schema import SCHEMA as RANKING
-    from hf_metalr.report.run import read_object
+    from hf_metalr.report.run import MOST_BYTES
     from hf_metalr.transferability import TransferabilityProfile
     from hf_metalr.transferability.storage import SCHEMA as PROFILE
 
-    schema = read_object(path).get("schema")
+    schema = read_object(path, MOST_BYTES, "profile or ranking").get("schema")
     if schema == PROFILE:
         return "transferability", {path.stem: TransferabilityProfile.load(path).plot}
     if schema == RANKING:

@@ -48,7 +48,8 @@ def add_field_options(parser: argparse.ArgumentParser) -> None:
     for field in read_fields():
         option, text = f"--{field.name.replace('_', '-')}", field.help
         if field.kind == "bool":
-            group.add_argument(option, action="store_true", default=None, help=text)
+            text += " (default: on)" if field.default else ""
+            group.add_argument(option, action=argparse.BooleanOptionalAction, default=None, help=text)
         else:
             metavar = {"int": "N", "float": "X"}.get(field.kind, "VALUE")
             shown = "" if field.default is None or "default" in text else f" (default: {field.default})"

@@ -1,17 +1,15 @@
-"""What a run leaves behind beside the model: which row was in which split, the figure, the card; and what it prints."""
+"""What a run leaves behind beside the model: which row was in which split; and what it prints."""
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hf_metalr.cli.data.options import note
 from hf_metalr.cli.data.table import Table
 from hf_metalr.cli.errors import UserError
 from hf_metalr.tables import console_table
 
-SPLITS_NAME, FIGURE_NAME = "splits.json", "learned_rates.png"
+SPLITS_NAME = "splits.json"
 
 
 def splits_record(
@@ -54,23 +52,6 @@ def keep_splits(folder: Path, record: dict[str, Any], resume: bool) -> None:
     path.write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def draw_history(folder: Path) -> Path | None:
-    """Draw the learned rates beside the history; None where there is none, or no matplotlib."""
-    from hf_metalr.engine.history import HISTORY_NAME, read_history
-
-    history = folder / HISTORY_NAME
-    rows = read_history(history) if history.is_file() else []
-    if not rows:
-        return None
-    if find_spec("matplotlib") is None:
-        note("no figure: matplotlib is not installed (`pip install hf-metalr[plot]`)")
-        return None
-    from hf_metalr.plotting import plot_learning_rates
-
-    plot_learning_rates(rows).savefig(folder / FIGURE_NAME, dpi=150)
-    return folder / FIGURE_NAME
-
-
 def console_text(result: Mapping[str, Any]) -> str:
     """Return the metrics of every split as a table, and where everything lies."""
     names = list(dict.fromkeys(name for metrics in result["metrics"].values() for name in metrics))
@@ -88,7 +69,8 @@ def console_text(result: Mapping[str, Any]) -> str:
         if result["best_step"]
         else []
     )
-    return "\n".join([table, "", *chosen, *learned, f"Everything is in {result['output_dir']}."])
+    figure = [f"Figure of the rates: {result['figure']}."] if result["figure"] else []
+    return "\n".join([table, "", *chosen, *learned, *figure, f"Everything is in {result['output_dir']}."])
 
 
 def _number(value: float | None) -> str:

@@ -11,7 +11,8 @@ from hf_metalr.cli.data.table import Table, load_table
 from hf_metalr.cli.errors import UserError, process_index
 from hf_metalr.cli.training.arguments import training_arguments
 from hf_metalr.cli.training.options import as_mapping
-from hf_metalr.cli.training.report import draw_history, keep_splits, splits_record
+from hf_metalr.cli.training.report import keep_splits, splits_record
+from hf_metalr.hub.figure import FIGURE_NAME
 from hf_metalr.training.augmentation import LIGHT, MEDICAL, Augmentation
 from hf_metalr.training.fit import Study, fit, make_trainer
 from hf_metalr.training.models import Loaded, load_model
@@ -72,7 +73,6 @@ def _train(options: argparse.Namespace, table: Table, study: Study, loaded: Load
     metrics = fit(trainer, study, loaded, options.resume)
     about = _about_the_data(options, table) | {"tasks": study.task.hub_task}
     if process_index() == 0:
-        draw_history(folder)
         trainer.create_model_card(model_name=folder.resolve().name, **about)
     if options.push_to_hub is not None:
         trainer.push_to_hub(**about)
@@ -87,6 +87,7 @@ def _train(options: argparse.Namespace, table: Table, study: Study, loaded: Load
         "best_step": trainer.state.best_global_step or None,
         "steps": trainer.state.global_step,
         "learned_rates": trainer.learning_rates,
+        "figure": str(folder / FIGURE_NAME) if (folder / FIGURE_NAME).is_file() else None,
     }
 
 
