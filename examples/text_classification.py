@@ -20,7 +20,12 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--output-dir", default="outputs/text_classification", help="where everything is written")
     parser.add_argument("--epochs", type=int, default=3, help="passes over the training texts")
     parser.add_argument("--learning-rate", type=float, default=5e-5, help="where all rates start")
-    parser.add_argument("--lora", action="store_true", help="train adapters only (needs peft): one rate per block")
+    parser.add_argument(
+        "--lora",
+        nargs="+",
+        metavar="LAYER",
+        help="train adapters of these layers only, such as q_lin v_lin (needs peft)",
+    )
     return parser.parse_args(argv)
 
 
@@ -37,7 +42,7 @@ def main(argv: list[str] | None = None) -> MetaLRTrainer:
     if options.lora:
         from peft import LoraConfig, get_peft_model
 
-        model = get_peft_model(model, LoraConfig(task_type="SEQ_CLS", r=8, target_modules="all-linear"))
+        model = get_peft_model(model, LoraConfig(task_type="SEQ_CLS", r=8, target_modules=options.lora))
     trainer = MetaLRTrainer(
         model,
         MetaLRTrainingArguments(

@@ -47,7 +47,7 @@ def test_image_classification(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     assert "test_balanced_accuracy" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("adapters", [[], ["--lora"]], ids=["all weights", "LoRA"])
+@pytest.mark.parametrize("adapters", [[], ["--lora", "q_lin", "v_lin"]], ids=["all weights", "LoRA"])
 def test_text_classification(adapters: list[str], tmp_path: Path, capsys) -> None:
     if adapters:
         pytest.importorskip("peft")
