@@ -158,7 +158,7 @@ def main(argv: list[str] | None = None) -> None:
     trained.save_model(str(out))
     processor.save_pretrained(out)
     require_equal_logits(trained.model, out, data["validation"])
-    plot_learning_rates(read_history(out / HISTORY_NAME)).savefig(out / "learned_rates.png", dpi=150)
+    plot_learning_rates(read_history(out / HISTORY_NAME)).savefig(out / "learned_rates.png", dpi=200)
     card = write_card(options, trained, results)
     print_table(results)
     print(f"\nlearned rates  {out / 'learned_rates.png'}\nhistory        {out / HISTORY_NAME}\nmodel card     {card}")

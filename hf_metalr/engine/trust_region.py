@@ -14,6 +14,9 @@ from hf_metalr.engine.rates import base_lrs, set_base_lr
 from hf_metalr.equations import Bounds, head_bounds, relative_bounds, weight_size
 from hf_metalr.layer_groups import LayerGroup
 
+# They keep betas too, but step by the gradient's size or by a share of the weights' own.
+_OTHER_STEPS = ("sgd", "lamb", "lars")
+
 
 def lr_bounds(
     model: nn.Module, optimizer: Optimizer, layer_groups: Sequence[LayerGroup], config: MetaLRConfig
@@ -21,7 +24,7 @@ def lr_bounds(
     """Return the bounds of every learned rate, from the present weights.
 
     ``min_lr`` and ``max_lr`` alone where ``config.trust_region`` is off, or the optimizer's steps are not of size
-    ``α``: those that keep ``betas`` (Adam and its kin, Lion) are taken to be.
+    ``α``: those that keep ``betas`` (Adam and its kin, Lion) are taken to be, but for LAMB and LARS.
     """
     in_training = base_lrs(optimizer)
     learned = [group.name for group in layer_groups if group.name in in_training]
@@ -33,7 +36,8 @@ def lr_bounds(
     for group in layer_groups:
         matrices = [parameters[name] for name in group.parameter_names if parameters[name].ndim > 1]
         found[group.name] = _trusted(matrices, group.is_head, batch_norm)
-    others = [bounds for bounds in found.values() if bounds is not None]
+    heads = {group.name for group in layer_groups if group.is_head}
+    others = [bounds for name, bounds in found.items() if bounds is not None and name not in heads]
     # Norms and biases by themselves have no size of their own: what the layers with matrices bear on the whole.
     middle = Bounds(*map(geometric_mean, zip(*others, strict=True))) if others else Bounds(0.0, math.inf)
     return {name: (found[name] or middle).within(config.min_lr, config.max_lr) for name in learned}
@@ -52,7 +56,8 @@ def move_into_bounds(optimizer: Optimizer, scheduler: object | None, bounds: dic
 
 def has_trust_region(optimizer: Optimizer, config: MetaLRConfig) -> bool:
     """Return whether the trust region acts: it is on, and the optimizer's steps are taken to be of size ``α``."""
-    return config.trust_region and "betas" in optimizer.defaults
+    other = type(optimizer).__name__.lower().startswith(_OTHER_STEPS)
+    return config.trust_region and "betas" in optimizer.defaults and not other
 
 
 def brought_into(lr: float, bounds: Bounds) -> float:

@@ -29,5 +29,5 @@ def draw_figure(folder: Path, rates: LearnedRates) -> str | None:
     except (ImportError, ValueError) as error:
         logger.warning(f"The model card has no figure: {error}")
         return None
-    figure.savefig(folder / FIGURE_NAME, dpi=150)
+    figure.savefig(folder / FIGURE_NAME, dpi=200)
     return FIGURE_NAME

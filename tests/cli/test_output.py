@@ -64,7 +64,7 @@ def test_files_are_written_in_the_kind_of_their_suffix(tmp_path):
     assert Xml.parse(drawn).getroot().tag.endswith("svg")
     deliver(Table(), options_of("--plot", tmp_path / "result.png"))
     with Image.open(tmp_path / "result.png") as picture:
-        assert picture.width == 300
+        assert picture.width == 400
     assert {path.name for path in tmp_path.iterdir()} == {"result.json", "result.svg", "result.png"}
 
 

@@ -105,7 +105,7 @@ def test_texts_are_classified(models, tmp_path, capsys):
     path.write_text("text,kind\n" + "".join(f"{text},{'cat' if 'cat' in text else 'dog'}\n" for text in texts))
     result = result_of(
         capsys, "--model", models["bert"], "--data", path, "--label-column", "kind", "--output-dir", tmp_path / "out",
-        *QUICK, "--epochs", 8, "--learning-rate", "1e-2", "--meta-estimator", "next_batch",
+        *QUICK, "--epochs", 8, "--learning-rate", "1e-2", "--no-trust-region",
     )  # fmt: skip
     assert result["metrics"]["validation"]["accuracy"] == 1.0
     loaded = AutoModelForSequenceClassification.from_pretrained(tmp_path / "out")
@@ -142,6 +142,7 @@ def test_numbers_are_learned_from_images_and_texts(models, scans, tmp_path, caps
     result = result_of(
         capsys, "--model", models["vit" if kind == "image" else "bert"], "--data", tmp_path / "table.parquet",
         "--label-column", "size", "--output-dir", tmp_path / "out", *QUICK, "--epochs", 10, "--learning-rate", "1e-2",
+        "--no-trust-region",
     )  # fmt: skip
     assert result["task"] == "regression"
     assert result["metrics"]["validation"]["rmse"] < 0.5  # 1 for the mean as answer
@@ -273,7 +274,7 @@ def test_two_processes_train_one_model_and_one_of_them_speaks(models, scans, tmp
     out = tmp_path / "out"
     done = program(
         start, "--model", models["vit"], "--data", scans, "--output-dir", out, *QUICK, "--test-size", 0.25,
-        "--lr-update", "log_adam", "--json", command="train",
+        "--meta-estimator", "lookahead", "--json", command="train",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     result = json.loads(done.stdout)

@@ -81,7 +81,7 @@ def test_the_backbone_scale_and_warm_start_act_before_the_region(tmp_path: Path)
     inside = geometric_mean(bounds["layer.0"])
     rates, _ = started(tmp_path, learning_rate=2 * inside, backbone_lr_scale=0.5)
     assert rates["layer.0"] == pytest.approx(inside)
-    rates, _ = started(tmp_path, learning_rate=1e-2, backbone_lr_scale=1e-3)
+    rates, _ = started(tmp_path, learning_rate=1e-2, backbone_lr_scale=2e-4)
     assert rates["layer.0"] == bounds["layer.0"].low
 
     path = tmp_path / "profile.json"
