@@ -7,7 +7,7 @@ EXTRAS      ?= dev
 BIN   := $(VENV)/bin
 READY  := $(VENV)/.installed
 
-.PHONY: help test demo lint types benchmark bench clean
+.PHONY: help test demo lint types docs dist benchmark bench clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -32,6 +32,14 @@ lint: $(READY)  ## style and formatting
 types: $(READY)  ## static types of the package
 	$(BIN)/mypy
 
+docs: $(READY)  ## the documentation site, in build/site; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+dist: $(READY)  ## source distribution and wheel, in dist
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+
 benchmark: $(READY)  ## time and memory of a training step
 	$(BIN)/python -m benchmarks.cost $(ARGS)
 
@@ -41,5 +49,5 @@ bench: $(READY)  ## accuracy with fixed and with learned rates, a reduced grid (
 	$(BIN)/python -m benchmarks.accuracy.report outputs/bench/results.jsonl --out outputs/bench
 
 clean:  ## remove the environment and what tools left behind
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

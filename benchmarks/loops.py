@@ -8,6 +8,7 @@ from torch import Tensor
 from benchmarks.published import PublishedProcedure
 from benchmarks.workloads import Workload, new_optimizer
 from hf_metalr.engine import MetaLR, MetaLRConfig
+from hf_metalr.engine.config import Estimator
 
 Step = Callable[[], None]
 
@@ -43,10 +44,14 @@ def _train(model, optimizer, batches) -> None:
     optimizer.zero_grad()
 
 
+def _paper_rule(estimator: Estimator, meta_every: int = 1) -> MetaLRConfig:
+    return MetaLRConfig(estimator=estimator, lr_update="proportional", meta_every=meta_every, trust_region=False)
+
+
 METHODS: dict[str, Callable[[Workload], Step]] = {
     "plain": plain,
-    "next_batch": partial(metalr, config=MetaLRConfig(estimator="next_batch")),
-    "lookahead": partial(metalr, config=MetaLRConfig(estimator="lookahead")),
-    "lookahead, every 5": partial(metalr, config=MetaLRConfig(estimator="lookahead", meta_every=5)),
+    "next_batch": partial(metalr, config=_paper_rule("next_batch")),
+    "lookahead": partial(metalr, config=_paper_rule("lookahead")),
+    "lookahead, every 5": partial(metalr, config=_paper_rule("lookahead", meta_every=5)),
     "published": published,
 }

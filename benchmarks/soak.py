@@ -129,7 +129,7 @@ def memory(estimator: str, steps: int) -> dict[str, Any]:
     def measured(*arguments: Any, **settings: Any) -> Any:
         if trainer.state.global_step % (steps // 10) == 0:
             gc.collect()
-            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
             readings.append(round(pages * resource.getpagesize() / 2**20, 1))
         return step(*arguments, **settings)
 

@@ -66,7 +66,13 @@ def train(workload: Workload, pace: Pace, trainer_class: type[Trainer], argument
 
 
 def _metalr(estimator: str, meta_every: int = 1) -> Callable[[Workload, Pace], None]:
-    arguments = partial(MetaLRTrainingArguments, meta_estimator=estimator, meta_every=meta_every)
+    arguments = partial(
+        MetaLRTrainingArguments,
+        meta_estimator=estimator,
+        lr_update="proportional",
+        meta_every=meta_every,
+        trust_region=False,
+    )
     return partial(train, trainer_class=MetaLRTrainer, arguments=arguments)
 
 

@@ -36,7 +36,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of the chosen images, the new head and both runs")
     parser.add_argument(
         "--meta-estimator",
-        default="lookahead",
+        default=MetaLRTrainingArguments.meta_estimator,
         choices=["lookahead", "next_batch"],
         help="how the learning rates are judged",
     )
@@ -90,7 +90,7 @@ def write_card(options: argparse.Namespace, trainer: MetaLRTrainer, results: Res
     args, plain = trainer.args, results["plain Trainer"]["test"]
     facts = CardFacts(
         model_name="MobileNetV2 for PneumoniaMNIST",
-        initial_lrs=dict.fromkeys(trainer.learning_rates, options.learning_rate),
+        initial_lrs={name: bounds.clip(options.learning_rate) for name, bounds in trainer.metalr.lr_bounds.items()},
         learned_lrs=trainer.learning_rates,
         meta_estimator=args.meta_estimator,
         settings={name: getattr(args, name) for name in SETTINGS},
@@ -131,12 +131,14 @@ def main(argv: list[str] | None = None) -> None:
     shared |= {"per_device_train_batch_size": 32, "per_device_eval_batch_size": 64, "logging_strategy": "epoch"}
     shared |= {"save_strategy": "no", "dataloader_pin_memory": False}
     shared |= {"remove_unused_columns": False}  # the transform needs the column `image`
-    metalr = {"meta_estimator": options.meta_estimator, "lr_update": "log_adam"}
     out = options.output_dir
     runs = {
         "start": (Trainer, TrainingArguments(str(out), **shared)),
         "plain Trainer": (Trainer, TrainingArguments(str(out), **shared)),
-        "MetaLR": (MetaLRTrainer, MetaLRTrainingArguments(str(out), **shared, **metalr)),
+        "MetaLR": (
+            MetaLRTrainer,
+            MetaLRTrainingArguments(str(out), meta_estimator=options.meta_estimator, **shared),
+        ),
     }
     trainers, results = {}, {}
     for name, (trainer_class, args) in runs.items():
@@ -156,7 +158,7 @@ def main(argv: list[str] | None = None) -> None:
     trained.save_model(str(out))
     processor.save_pretrained(out)
     require_equal_logits(trained.model, out, data["validation"])
-    plot_learning_rates(read_history(out / HISTORY_NAME)).savefig(out / "learned_rates.png", dpi=150)
+    plot_learning_rates(read_history(out / HISTORY_NAME)).savefig(out / "learned_rates.png", dpi=200)
     card = write_card(options, trained, results)
     print_table(results)
     print(f"\nlearned rates  {out / 'learned_rates.png'}\nhistory        {out / HISTORY_NAME}\nmodel card     {card}")

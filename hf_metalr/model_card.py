@@ -1,11 +1,12 @@
 """The model card of a run with learned rates: plain facts in, a `huggingface_hub.ModelCard` out."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from hf_metalr.hub.usage import loading_code, training_code
 from hf_metalr.tables import markdown_table
 
 # Metric identifiers of the Hub and names to print, where they differ from the key.
@@ -61,6 +62,13 @@ class CardFacts:
         remarks: Markdown paragraphs below the results.
         versions: library versions by name.
         license: the licence id of the Hub, such as "mit".
+        language: the language code(s) of the data.
+        library: what loads the model: "transformers", "peft", or None for a module of the user's own code.
+        tags: tags besides those that every card of this package has.
+        repo_id: the Hub id of the model itself.
+        late_lrs: the geometric mean of each base rate over the last quarter of training; all groups or none.
+        held_groups: groups whose rate was held to the end, so that nothing was learned about it.
+        reproducible: whether the settings suffice for code that trains anew; the card then shows it.
     """
 
     model_name: str
@@ -80,6 +88,13 @@ class CardFacts:
     remarks: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     license: str | None = None
+    language: str | list[str] | None = None
+    library: str | None = "transformers"
+    tags: Sequence[str] = ()
+    repo_id: str | None = None
+    late_lrs: Mapping[str, float] = field(default_factory=dict)
+    held_groups: Sequence[str] = ()
+    reproducible: bool = False
 
     def __post_init__(self) -> None:
         if list(self.initial_lrs) != list(self.learned_lrs):
@@ -111,11 +126,17 @@ def build_model_card(facts: CardFacts) -> ModelCard:
         _section("Results", _results(facts), facts.remarks),
         _section("Learned rates", _learned_rates(facts)),
         _section("Training", facts.base_model_text, facts.dataset_text, _settings(facts)),
+        _section("How to train one like it", _reproduction(facts)),
         _section("Versions", markdown_table(["library", "version"], list(facts.versions.items()))),
         _section("Citation", CITATIONS),
     ]
     body = "\n\n".join(section for section in sections if section)
     return ModelCard(f"---\n{_metadata(facts).to_yaml()}\n---\n\n{body}\n")
+
+
+def learned_rates_section(facts: CardFacts) -> str:
+    """Return the section with the learned rates and the settings alone, to be added to another card."""
+    return _section("Learned rates", _learned_rates(facts), _settings(facts))
 
 
 def _metadata(facts: CardFacts) -> ModelCardData:
@@ -135,9 +156,10 @@ def _metadata(facts: CardFacts) -> ModelCardData:
     ]
     metrics = dict.fromkeys(_metric_name(key)[0] for metrics in facts.results.values() for key in metrics)
     return ModelCardData(
-        library_name="transformers",
-        tags=TAGS,
+        library_name=facts.library,
+        tags=list(dict.fromkeys([*TAGS, *facts.tags])),
         license=facts.license,
+        language=facts.language,
         base_model=facts.base_model,
         datasets=[facts.dataset] if facts.dataset else None,
         pipeline_tag=facts.task,
@@ -158,11 +180,23 @@ def _introduction(facts: CardFacts) -> str:
 
 
 def _loading(facts: CardFacts) -> str:
+    code = loading_code(facts.library, facts.model_class, _place(facts), facts.base_model)
+    kind = {"transformers": "an ordinary Transformers model", "peft": "an ordinary PEFT adapter"}
     return (
-        f"```python\nfrom transformers import {facts.model_class}\n\n"
-        f'model = {facts.model_class}.from_pretrained("path/to/this/folder")\n```\n\n'
-        "The learned rates belong to training; the model is an ordinary Transformers model and needs no `hf_metalr`."
+        f"```python\n{code}\n```\n\nThe learned rates belong to training; the model is "
+        f"{kind.get(facts.library or '', 'an ordinary PyTorch module')} and needs no `hf_metalr`."
     )
+
+
+def _reproduction(facts: CardFacts) -> str:
+    if not facts.reproducible:
+        return ""
+    settings = {"meta_estimator": facts.meta_estimator, **facts.settings}
+    return f"```python\n{training_code(settings, _place(facts))}\n```"
+
+
+def _place(facts: CardFacts) -> str:
+    return facts.repo_id or "path/to/this/folder"
 
 
 def _results(facts: CardFacts) -> str:
@@ -175,8 +209,15 @@ def _results(facts: CardFacts) -> str:
 
 
 def _learned_rates(facts: CardFacts) -> str:
+    late = bool(facts.late_lrs)
     rows = [
-        (f"`{name}`", f"{first:.2e}", f"{last:.2e}", f"× {last / first:.2f}" if first else "")
+        (
+            f"`{name}`" + (" (held)" if name in facts.held_groups else ""),
+            f"{first:.2e}",
+            f"{last:.2e}",
+            *([f"{facts.late_lrs[name]:.2e}"] if late else []),
+            f"× {last / first:.2f}" if first else "",
+        )
         for (name, first), last in zip(facts.initial_lrs.items(), facts.learned_lrs.values(), strict=True)
     ]
     figure = f"![Learned rate of each layer group over the steps]({facts.figure_file})\n\n" if facts.figure_file else ""
@@ -184,7 +225,8 @@ def _learned_rates(facts: CardFacts) -> str:
         "Base rates from input to output; the schedule's factor multiplies them. They were judged by "
         f"{ESTIMATORS[facts.meta_estimator]}.\n\n"
     )
-    return explanation + figure + markdown_table(["layer group", "initial", "learned", "change"], rows)
+    header = ["layer group", "initial", "learned", *(["last quarter"] if late else []), "change"]
+    return explanation + figure + markdown_table(header, rows)
 
 
 def _settings(facts: CardFacts) -> str:

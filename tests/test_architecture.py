@@ -18,7 +18,10 @@ LAYERS = {
     "layer_groups": 1,
     "engine": 2,
     "features": 2,
+    "checked_json": 3,
     "eight_bits": 3,
+    "environment": 3,
+    "hub": 3,
     "quiet_loading": 3,
     "trainer": 3,
     "transferability": 3,
@@ -26,8 +29,10 @@ LAYERS = {
     "evaluate_modules": 3,
     "model_card": 3,
     "metrics": 3,
-    "cli": 4,
-    "__main__": 4,
+    "training": 4,
+    "report": 4,
+    "cli": 5,
+    "__main__": 5,
 }
 # Data in, a figure or text out: they need nothing of the package, and every layer above the engine may use them.
 ASIDE = {"plotting", "tables"}

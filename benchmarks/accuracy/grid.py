@@ -51,22 +51,38 @@ def run_grid(cells: list[Cell], store: Store, assets: Assets, workers: int) -> N
     """Run the cells whose results are not there yet."""
     todo = [cell for cell in cells if cell.key not in store.keys]
     print(f"{len(cells)} cells, {len(cells) - len(todo)} of them done; {store.path}", flush=True)
-    start = time.perf_counter()
-    for count, result in enumerate(_results(todo, assets, workers), start=1):
+    start, failed = time.perf_counter(), 0
+    for count, (cell, result) in enumerate(_results(todo, assets, workers), start=1):
+        if isinstance(result, Exception):
+            failed += 1
+            print(f"{count}/{len(todo)} {describe(cell.to_dict())} failed: {result!r}", flush=True)
+            continue
         store.append(result)
         score, hours = result["validation"]["balanced_accuracy"], (time.perf_counter() - start) / 3600
         left = hours / count * (len(todo) - count)
         print(f"{count}/{len(todo)} {describe(result['cell'])}: {score:.3f}, {left:.2f} h left", flush=True)
+    if failed:
+        raise SystemExit(f"{failed} of {len(todo)} cells failed; the others are in {store.path}.")
 
 
-def _results(cells: list[Cell], assets: Assets, workers: int) -> Iterator[dict[str, Any]]:
+Result = dict[str, Any] | Exception
+
+
+def _results(cells: list[Cell], assets: Assets, workers: int) -> Iterator[tuple[Cell, Result]]:
+    """Yield every cell with its result, or with what went wrong: one bad cell must not cost the others' results."""
     if workers == 1:
-        yield from (_work(cell, assets) for cell in cells)
+        for cell in cells:
+            try:
+                yield cell, _work(cell, assets)
+            except Exception as error:  # noqa: BLE001 - whatever it was, it is reported at the end
+                yield cell, error
         return
     # Spawned, so that the thread settings of `_work` are there before a worker imports torch.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(_work, cell, assets) for cell in cells]):
-            yield future.result()
+        futures = {pool.submit(_work, cell, assets): cell for cell in cells}
+        for future in as_completed(futures):
+            error = future.exception()
+            yield futures[future], error if isinstance(error, Exception) else future.result()
 
 
 def describe(cell: Mapping[str, Any]) -> str:

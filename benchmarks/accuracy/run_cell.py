@@ -100,6 +100,7 @@ def _kept_rates(path: Path) -> dict[str, Mapping[str, float]]:
 def set_up_worker() -> None:
     """Keep to one core, so that runs side by side do not disturb one another, and keep quiet."""
     torch.set_num_threads(1)
+    torch.set_flush_denormal(True)  # a run that diverges would crawl
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     datasets.disable_progress_bars()

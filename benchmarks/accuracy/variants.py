@@ -8,8 +8,10 @@ For each layer group j, with an anchor θ_a behind the parameters and the gradie
     ln α_j ← ln α_j − ρ (ln α_j − mean_i ln α_i)                      a spring: who learns nothing follows the others
 
 with a horizon K, the share w of the common scale, the decay τ and the optimism o. The anchor is either the parameters
-of the last step whose number K divides ("jump"), or follows them by a K-th of the way at every step ("follow").
-K = 1, w = 0, o = 0 and no decay is the package's next_batch with log_adam.
+of the last step whose number K divides ("jump"), or follows them by a K-th of the way at every step ("follow"). Rates
+are kept between ``least`` and ``most`` times the size of a layer group's weights, that of the head below ``head_most``
+divided by its inputs. K = 1, w = 0, o = 0, no decay and no such bounds are the package's next_batch with log_adam,
+meta_horizon=1, hyper_lr_decay=inf and trust_region=False.
 
 Why a horizon: with the update directions of the last K steps taken as given, θ − θ_a is what the parameters gain per
 unit of ln α if all K steps had been longer, so ⟨g, θ − θ_a⟩ is ∂L/∂ ln α over K steps. One step alone is noise for the
@@ -32,7 +34,7 @@ from benchmarks.accuracy.task import Task, make_trainer
 from hf_metalr.engine.displacements import Displacements
 from hf_metalr.engine.history import HISTORY_NAME
 from hf_metalr.engine.rates import base_lrs, set_base_lr
-from hf_metalr.equations import Moments, bound_lr, log_adam_update
+from hf_metalr.equations import Moments, bound_lr, log_adam_update, weight_size
 
 DEFAULTS: dict[str, Any] = {
     "hyper_lr": 0.1,
@@ -42,6 +44,9 @@ DEFAULTS: dict[str, Any] = {
     "decay_steps": None,
     "optimism": 0.0,
     "spring": 0.0,
+    "least": 0.0,
+    "most": math.inf,
+    "head_most": math.inf,
     "beta1": 0.9,
     "beta2": 0.99,
     "min_lr": 1e-6,
@@ -51,11 +56,13 @@ DEFAULTS: dict[str, Any] = {
 
 def variant(task: Task) -> Trainer:
     """Learn rates by the rule above. Settings: `DEFAULTS`, ``schedule`` and ``warmup_steps``."""
-    settings = task.settings(**DEFAULTS, schedule="constant", warmup_steps=0)
+    settings = task.settings(**DEFAULTS, schedule="constant", warmup_steps=0, end_steps=None)
     assert task.cell.rate is not None
     optimizer = grouped_adamw(task.network, task.cell.rate)
     callback = _Callback(VariantRule(optimizer, settings), Path(task.folder) / HISTORY_NAME)
     changes = {"lr_scheduler_type": settings["schedule"], "warmup_steps": settings["warmup_steps"]}
+    if settings["end_steps"]:
+        changes["lr_scheduler_kwargs"] = {"num_decay_steps": settings["end_steps"]}
     trainer = make_trainer(task, changes, optimizers=(optimizer, None), callbacks=[callback])
     trainer.train()
     return trainer
@@ -68,6 +75,18 @@ class VariantRule:
         self.optimizer, self.settings = optimizer, settings
         self._displacements = Displacements(optimizer)
         self._moments: dict[str, Moments] = {}
+        self._bounds = {name: self._trusted(name, group) for name, group in self._displacements.parameters.items()}
+        for name, lr in base_lrs(optimizer).items():
+            set_base_lr(optimizer, None, name, min(max(lr, self._bounds[name][0]), self._bounds[name][1]))
+
+    def _trusted(self, name: str, parameters: list) -> tuple[float, float]:
+        low, high = self.settings["min_lr"], self.settings["max_lr"]
+        kernels = [p for p in parameters if p.ndim > 1] or parameters
+        if name == "head":
+            fan_in = max(p.numel() // len(p) for p in kernels)
+            return low, max(low, min(high, self.settings["head_most"] / fan_in))
+        size = weight_size(kernels) or 1.0
+        return max(low, min(high, self.settings["least"] * size)), max(low, min(high, self.settings["most"] * size))
 
     def before_step(self, step: int, scheduler: object | None = None) -> None:
         """Measure with the gradient of the step that is about to be taken, and move the rates that it will use."""
@@ -102,7 +121,7 @@ class VariantRule:
             proposed = lrs[name] * math.exp(-s["hyper_lr"] * slowed * (mean - s["optimism"]))
             if s["spring"]:
                 proposed *= (middle / lrs[name]) ** s["spring"]
-            moved = bound_lr(proposed, lrs[name], s["min_lr"], s["max_lr"], 2.0)
+            moved = bound_lr(proposed, lrs[name], *self._bounds[name], 2.0)
             set_base_lr(self.optimizer, scheduler, name, moved)
 
     def _normalised(self, name: str, agreement: float) -> float:

@@ -94,7 +94,7 @@ def _set_defaults(parser: argparse.ArgumentParser, entries: dict[str, tuple[argp
     for key, (option, value) in entries.items():
         place = f"--config '{path}', key '{key}'"
         converted = _convert(option, value, place)
-        if option.nargs == 0 and converted is None:  # a flag that is false
+        if option.nargs in (0, "?") and converted is None:  # a flag that is false
             continue
         if option.dest in set_by:
             raise ValueError(f"{place} excludes key '{set_by[option.dest]}'. Keep one of them.")
@@ -108,6 +108,10 @@ def _convert(option: argparse.Action, value: Any, place: str) -> Any:
     if option.nargs == 0:
         if not isinstance(value, bool):
             raise ValueError(f"{place} must be true or false, found {value!r}.")
+        if isinstance(option, argparse.BooleanOptionalAction):
+            return value
+        return option.const if value else None
+    if option.nargs == "?" and isinstance(value, bool):  # with or without a value of its own
         return option.const if value else None
     if option.nargs in ("+", "*"):
         entries = value if isinstance(value, list) else [value]

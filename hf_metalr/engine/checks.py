@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import nn
 from torch.optim import ASGD, LBFGS, Optimizer, Rprop
@@ -71,6 +72,34 @@ def require_sound_rates(optimizer: Optimizer, config: MetaLRConfig, scheduler: o
                 f"The learning rate {lr} of layer group {name!r} lies outside [min_lr, max_lr] = "
                 f"[{config.min_lr}, {config.max_lr}]: start within the bounds or widen them."
             )
+
+
+def require_same_run(state: Mapping[str, Any], identity: Mapping[str, Any], layer_groups: list[str]) -> None:
+    """Raise a ValueError if an engine's saved state was made with other settings or another grouping."""
+    for name, expected in identity.items():
+        if state["config"].get(name) != expected:
+            raise ValueError(
+                f"The saved state was made with {name}={state['config'].get(name)!r}; this run has {expected!r}."
+            )
+    if state["layer_groups"] != layer_groups:
+        raise ValueError(
+            f"The saved state has the layer groups {state['layer_groups']}, this run {layer_groups}: resume with the "
+            "model and layer_groups that the checkpoint was made with."
+        )
+
+
+def refuse_closure(args: Sequence[object], kwargs: Mapping[str, object]) -> None:
+    """Raise a ValueError where a step (its optimizer comes first) is given a closure.
+
+    Gradients are read before the step. Those of the step before would still be there, and agree with its displacement
+    by themselves: every rate would rise.
+    """
+    if any(callable(value) for value in (*args[1:], *kwargs.values())):
+        raise ValueError(
+            "optimizer.step got a closure, which computes gradients inside the step; the learned rates need them "
+            "before it. Call loss.backward() and then optimizer.step(). In Lightning, set "
+            "automatic_optimization=False."
+        )
 
 
 def require_own_groups(optimizer: Optimizer, model: nn.Module, layer_groups: Sequence[LayerGroup]) -> None:

@@ -7,9 +7,11 @@ from typing import Literal, get_args
 Estimator = Literal["lookahead", "next_batch"]
 LRUpdateName = Literal["proportional", "log_adam"]
 
-# The paper's β = 0.1 for its own rule; for Adam on ln α the step that did best in the first trials of the two
-# estimators.
-DEFAULT_HYPER_LR: dict[str, float] = {"proportional": 0.1, "log_adam": 0.03}
+# The paper's β for its own rule. For Adam on ln α: β, τ and K that did best on validation data (docs/benchmarks.md,
+# "How the defaults were found").
+DEFAULT_HYPER_LR: dict[str, float] = {"proportional": 0.1, "log_adam": 0.2}
+DEFAULT_HYPER_LR_DECAY = 20.0
+DEFAULT_HORIZON = 5
 
 
 @dataclass(frozen=True)
@@ -17,36 +19,41 @@ class MetaLRConfig:
     """How learning rates are measured and moved.
 
     Args:
-        estimator: ``"lookahead"`` measures the meta loss where the optimizer's step arrived (the paper; one extra
-            forward and backward); ``"next_batch"`` takes the gradient of the next training step as meta gradient (no
-            extra pass).
-        lr_update: ``"proportional"``, the paper's ``α (1 − βh)``, or ``"log_adam"``, Adam on ``ln α``.
-        hyper_lr: ``β``, how fast the rates move; None takes the rule's default (0.1 and 0.03). 0 measures and moves
+        estimator: ``"next_batch"`` takes the gradient of the next training step as meta gradient (no extra pass);
+            ``"lookahead"`` measures the meta loss where the optimizer's step arrived (the paper; one extra forward and
+            backward).
+        lr_update: ``"log_adam"``, Adam on ``ln α``, or ``"proportional"``, the paper's ``α (1 − βh)``.
+        hyper_lr: ``β``, how fast the rates move; None takes the rule's default (0.2 and 0.1). 0 measures and moves
             nothing.
         hyper_lr_decay: ``τ`` in meta steps: the hyper-LR is ``β / √(1 + t/τ)`` at meta step ``t``, so that a rate that
-            starts far off gets home early and settles later ("log_adam" only); None keeps ``β``.
-        horizon: ``K``, over how many past steps the displacement is measured ("next_batch" with "log_adam" only): it
-            reaches back to an anchor that follows the parameters by ``1/K`` of the way at every step. 1 is the last
-            step alone, most of which is noise.
+            starts far off gets home early and settles later ("log_adam" only). None takes 20 there; infinity keeps
+            ``β``.
+        horizon: ``K``, over how many past steps the displacement is measured ("next_batch" with "log_adam" and
+            ``meta_every=1`` only): it reaches back to an anchor that follows the parameters by ``1/K`` of the way at
+            every step. 1 is the last step alone, most of which is noise. None takes 5 where it can.
         meta_every: move the rates at every K-th optimizer step.
         min_lr: lower bound of every learned rate.
         max_lr: upper bound of every learned rate.
         max_lr_change: bound on the factor by which one meta step may change a rate. Not in the paper; it keeps one bad
             batch from sending a rate to a bound.
+        trust_region: also keep the rate of every layer group, the initial one included, within bounds relative to the
+            size of its weights (`hf_metalr.equations.trust_region`). Acts on optimizers of Adam's kind, whose steps
+            are of size ``α``.
 
     Raises:
         ValueError: a setting is unknown or out of range; the message names it, the rule and what was found.
     """
 
-    estimator: Estimator = "lookahead"
-    lr_update: LRUpdateName = "proportional"
+    estimator: Estimator = "next_batch"
+    lr_update: LRUpdateName = "log_adam"
     hyper_lr: float | None = None
     hyper_lr_decay: float | None = None
-    horizon: int = 1
+    horizon: int | None = None
     meta_every: int = 1
     min_lr: float = 1e-6
     max_lr: float = 1e-2
     max_lr_change: float = 2.0
+    trust_region: bool = True
 
     def __post_init__(self) -> None:
         require_choice("estimator", self.estimator, get_args(Estimator))
@@ -72,20 +79,42 @@ class MetaLRConfig:
                 "min_lr and max_lr must satisfy 0 < min_lr <= max_lr and be finite; "
                 f"found min_lr={self.min_lr!r}, max_lr={self.max_lr!r}."
             )
+        if not isinstance(self.trust_region, bool):
+            raise ValueError(f"trust_region must be True or False; found {self.trust_region!r}.")
         if not self.max_lr_change > 1:
             raise ValueError(
                 f"max_lr_change must be above 1 (2.0 lets a rate halve or double); found {self.max_lr_change!r}."
             )
 
     def _require_sound_horizon(self) -> None:
+        if self.horizon is None:
+            return
         if not (isinstance(self.horizon, int) and self.horizon >= 1):
             raise ValueError(f"horizon must be an integer of at least 1 (optimizer steps); found {self.horizon!r}.")
-        if self.horizon > 1 and (self.estimator, self.lr_update, self.meta_every) != ("next_batch", "log_adam", 1):
+        if self.horizon > 1 and not self._can_reach_back:
             raise ValueError(
                 "horizon above 1 needs estimator='next_batch', lr_update='log_adam' and meta_every=1; "
                 f"found horizon={self.horizon} with {self.estimator!r}, {self.lr_update!r} and {self.meta_every}. "
-                "Leave it at 1 otherwise."
+                "Leave it out otherwise."
             )
+
+    @property
+    def _can_reach_back(self) -> bool:
+        return (self.estimator, self.lr_update, self.meta_every) == ("next_batch", "log_adam", 1)
+
+    @property
+    def effective_horizon(self) -> int:
+        """``horizon``, or its default where none was given: 5 where it can reach back, 1 elsewhere."""
+        if self.horizon is not None:
+            return self.horizon
+        return DEFAULT_HORIZON if self._can_reach_back else 1
+
+    @property
+    def effective_hyper_lr_decay(self) -> float | None:
+        """``hyper_lr_decay``, or its default where none was given; None where the hyper-LR does not fall."""
+        if self.hyper_lr_decay is None and self.lr_update == "log_adam":
+            return DEFAULT_HYPER_LR_DECAY
+        return self.hyper_lr_decay
 
     @property
     def effective_hyper_lr(self) -> float:

@@ -24,20 +24,24 @@ from torch.optim import Optimizer
 
 from hf_metalr.engine.amp import gradient_scale, step_is_skipped
 from hf_metalr.engine.checks import (
+    refuse_closure,
     require_agreeing_scheduler,
     require_obedient_scheduler,
     require_own_groups,
     require_recorded_rates,
+    require_same_run,
     require_sound_rates,
     require_supported,
     require_unattached,
 )
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.displacements import Displacements
+from hf_metalr.engine.measurement import Measurement, averaged
 from hf_metalr.engine.meta_step import MetaStep
 from hf_metalr.engine.no_trace import hidden_gradients, isolated_rng, kept_buffers, mixed_seed
 from hf_metalr.engine.rates import base_lrs, effective_lrs, set_base_lr
-from hf_metalr.engine.rules import Measurement, make_rule
+from hf_metalr.engine.rules import make_rule
+from hf_metalr.engine.trust_region import lr_bounds, move_into_bounds, resumed_bounds
 from hf_metalr.equations import bound_lr
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
 from hf_metalr.layer_groups.param_groups import expand_scheduler, split_param_groups
@@ -68,6 +72,8 @@ class MetaLR:
     Attributes:
         step: optimizer steps taken since the engine was attached.
         skipped: meta steps skipped because something was not finite.
+        lr_bounds: lower and upper bound of each layer group's rate, from its weights at the start (`trust_region`).
+        moved_at_start: initial rates that lay outside these bounds, as they were.
         held_groups: names of layer groups whose rates stay where they are; assign to it at any time.
 
     Raises:
@@ -77,9 +83,9 @@ class MetaLR:
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
         >>> optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
-        >>> loss = lambda: nn.functional.cross_entropy(model(torch.ones(3, 4)), torch.tensor([0, 1, 1]))
-        >>> engine = MetaLR(model, optimizer, meta_loss=loss)
-        >>> loss().backward(); optimizer.step()
+        >>> engine = MetaLR(model, optimizer)
+        >>> loss = nn.functional.cross_entropy(model(torch.ones(3, 4)), torch.tensor([0, 1, 1]))
+        >>> loss.backward(); optimizer.step()
         >>> list(engine.learning_rates)
         ['layer.0', 'head']
     """
@@ -120,6 +126,8 @@ class MetaLR:
         if scheduler is not None:
             expand_scheduler(scheduler, parents)
         require_sound_rates(self.optimizer, self.config, scheduler)
+        self.lr_bounds = lr_bounds(model, optimizer, self.layer_groups, self.config)
+        self.moved_at_start = move_into_bounds(optimizer, scheduler, self.lr_bounds)
         self._rule = make_rule(self.config)
         self._displacements = Displacements(optimizer)
         self._gradient_squares = torch.empty(0)
@@ -152,6 +160,7 @@ class MetaLR:
             "learning_rates": self.learning_rates,  # to check against: they are restored from the optimizer's state
             "step": self.step,
             "skipped": self.skipped,
+            "lr_bounds": {name: list(bounds) for name, bounds in self.lr_bounds.items()},
             "rule": self._rule.state_dict(),
             "displacements": self._displacements.state_dict(self.model),
         }
@@ -160,8 +169,8 @@ class MetaLR:
         """Restore what `state_dict` returned; load the optimizer's and the scheduler's state first.
 
         Raises:
-            ValueError: the state was made with another estimator, update rule or grouping, the loaded rates are out
-                of bounds, or the optimizer's and the scheduler's states do not belong together.
+            ValueError: the state was made with another estimator, update rule, trust region or grouping, the loaded
+                rates are out of bounds, or the optimizer's and the scheduler's states do not belong together.
         """
         self.require_fitting(state)
         require_own_groups(self.optimizer, self.model, self.layer_groups)
@@ -169,28 +178,20 @@ class MetaLR:
         require_agreeing_scheduler(self.optimizer, self.scheduler)
         require_recorded_rates(state["learning_rates"], self.learning_rates)
         self.step, self.skipped = state["step"], state["skipped"]
+        self.lr_bounds = resumed_bounds(state["lr_bounds"], self.optimizer, self.config)
         self._rule.load_state_dict(state["rule"])
         self._displacements.load_state_dict(state["displacements"], self.model)
 
     def require_fitting(self, state: dict[str, Any]) -> None:
-        """Raise a ValueError if a state was made with another estimator, update rule or grouping."""
-        for name, expected in self._identity().items():
-            if state["config"].get(name) != expected:
-                raise ValueError(
-                    f"The saved state was made with {name}={state['config'].get(name)!r}; this run has {expected!r}."
-                )
-        if state["layer_groups"] != list(self.learning_rates):
-            raise ValueError(
-                f"The saved state has the layer groups {state['layer_groups']}, this run {list(self.learning_rates)}: "
-                "resume with the model and layer_groups that the checkpoint was made with."
-            )
+        """Raise a ValueError if a state was made with another estimator, rule, trust region or grouping."""
+        require_same_run(state, self._identity(), list(self.learning_rates))
 
     def displacement_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every tensor whose displacement is measured, by parameter name."""
         return self._displacements.shapes(self.model)
 
-    def _identity(self) -> dict[str, str]:
-        return {"estimator": self.config.estimator, "lr_update": self.config.lr_update}
+    def _identity(self) -> dict[str, Any]:
+        return {name: getattr(self.config, name) for name in ("estimator", "lr_update", "trust_region")}
 
     def _before_metalr_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
         if self.scheduler is None and any("initial_lr" in group for group in optimizer.param_groups):
@@ -198,6 +199,7 @@ class MetaLR:
                 "The optimizer has a learning-rate scheduler that the engine does not know, which would overwrite "
                 "every learned rate: set `engine.scheduler = scheduler` before the first step."
             )
+        refuse_closure(args, kwargs)
         require_obedient_scheduler(optimizer, self.scheduler)
         if step_is_skipped(optimizer):
             return
@@ -225,9 +227,9 @@ class MetaLR:
     def _meta_step_from_training_gradient(self) -> None:
         lrs, due = self._displacements.lrs, self._is_due()
         sums = self._displacements.measure(
-            gradient_scale(self.optimizer), follow=1 / self.config.horizon if due else 0.0
+            gradient_scale(self.optimizer), follow=1 / self.config.effective_horizon if due else 0.0
         )
-        self._move_rates(self._averaged(sums, lrs), meta_loss=None)
+        self._move_rates(averaged(sums, lrs, self._displacements, self.reduce_mean), meta_loss=None)
         if due:  # the rates that the coming step will use
             self._displacements.lrs = effective_lrs(self.optimizer)
 
@@ -248,7 +250,8 @@ class MetaLR:
         # The scale of the gradient is that of the training gradient: unlike the meta gradient's, all processes know it.
         sums = torch.stack([log_hypergradients, self._gradient_squares, sums[2]])
         before = self.learning_rates
-        self._move_rates(self._averaged(sums, self._displacements.lrs), meta_loss=loss.item())
+        measured = averaged(sums, self._displacements.lrs, self._displacements, self.reduce_mean)
+        self._move_rates(measured, meta_loss=loss.item())
         self._displacements.rescale(
             {name: lr / before[name] for name, lr in self.learning_rates.items() if before[name] > 0}
         )
@@ -258,20 +261,6 @@ class MetaLR:
         yield from self.model.parameters()
         for group in self.optimizer.param_groups:
             yield from group["params"]
-
-    def _averaged(self, sums: Tensor, lrs: dict[str, float]) -> dict[str, Measurement]:
-        """Average over processes; the norms are the same on all of them, unless parameters are sharded."""
-        if self.reduce_mean is not None:
-            if self._displacements.sharded:
-                sums = self.reduce_mean(sums)
-            else:
-                sums = torch.stack([self.reduce_mean(sums[0]), *sums[1:]])
-        return {
-            name: Measurement(dot, lrs[name], math.sqrt(gradient_square), math.sqrt(displacement_square))
-            for name, dot, gradient_square, displacement_square in zip(
-                self._displacements.parameters, *sums.tolist(), strict=True
-            )
-        }
 
     def _move_rates(self, measured: dict[str, Measurement], meta_loss: float | None) -> None:
         """Move every rate that is not held; none if a measurement is not finite on some process."""
@@ -283,8 +272,8 @@ class MetaLR:
                 shown = measured[name].lr > 0 and measured[name].log_hypergradient != 0
                 if shown and name not in self.held_groups:
                     proposed = self._rule.propose(name, lr, measured[name])
-                    lr_bounds = (self.config.min_lr, self.config.max_lr, self.config.max_lr_change)
-                    set_base_lr(self.optimizer, self.scheduler, name, bound_lr(proposed, lr, *lr_bounds))
+                    bounded = bound_lr(proposed, lr, *self.lr_bounds[name], self.config.max_lr_change)
+                    set_base_lr(self.optimizer, self.scheduler, name, bounded)
         if self.on_meta_step is not None:
             self.on_meta_step(self._describe(measured, meta_loss, None if finite else "not finite"))
 

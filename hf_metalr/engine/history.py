@@ -8,6 +8,7 @@ finite is null.
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -72,8 +73,15 @@ def read_history(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     Raises:
         ValueError: a line before the last is not the JSON object of a meta step.
     """
-    complete = Path(path).read_bytes().split(b"\n")[:-1]  # what follows the last line break was never finished
-    return [_row(line, f"Line {number} of {path}") for number, line in enumerate(complete, start=1)]
+    return list(iterate_history(path))
+
+
+def iterate_history(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+    """Yield the rows that `read_history` returns, one at a time: a long history need not fit into memory."""
+    with Path(path).open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if line.endswith(b"\n"):  # what follows the last line break was never finished
+                yield _row(line, f"Line {number} of {path}")
 
 
 def _row(line: bytes, place: str) -> dict[str, Any]:

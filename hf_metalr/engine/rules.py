@@ -1,42 +1,10 @@
 """Rate-update rules with their state; the equations are in `hf_metalr.equations.lr_updates`."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from hf_metalr.engine.config import MetaLRConfig
-from hf_metalr.equations import Moments, decayed_hyper_lr, hypergradient, log_adam_update, proportional_update
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What one meta step saw of one layer group.
-
-    Args:
-        log_hypergradient: ``∂L_meta/∂ ln α = ⟨∇L_meta(θ̂), Δ⟩``, in units of the loss.
-        lr: the effective rate that made the displacement.
-        gradient_norm: norm of the gradient that the optimizer used.
-        displacement_norm: ``‖Δ‖``.
-    """
-
-    log_hypergradient: float
-    lr: float
-    gradient_norm: float
-    displacement_norm: float
-
-    @property
-    def hypergradient(self) -> float:
-        """``h = ∂L_meta/∂α``."""
-        return hypergradient(self.log_hypergradient, self.lr)
-
-    @property
-    def agreement(self) -> float:
-        """``⟨∇L_meta(θ̂), Δ⟩ / (‖g‖ ‖Δ‖)`` within [−1, 1]; 0 where nothing moved.
-
-        ``g`` is the training gradient, which can be far smaller than the meta gradient. Unbounded, one such batch would
-        swell the running second moment and hold the rate for hundreds of steps.
-        """
-        scale = self.gradient_norm * self.displacement_norm
-        return min(max(self.log_hypergradient / scale, -1.0), 1.0) if scale > 0 else 0.0
+from hf_metalr.engine.measurement import Measurement
+from hf_metalr.equations import Moments, decayed_hyper_lr, log_adam_update, proportional_update
 
 
 class UpdateRule(Protocol):
@@ -93,4 +61,4 @@ def make_rule(config: MetaLRConfig) -> UpdateRule:
     """Return the rule that the configuration names."""
     if config.lr_update == "proportional":
         return ProportionalRule(config.effective_hyper_lr)
-    return LogAdamRule(config.effective_hyper_lr, config.hyper_lr_decay)
+    return LogAdamRule(config.effective_hyper_lr, config.effective_hyper_lr_decay)

@@ -18,8 +18,10 @@ from hf_metalr.equations.transferability import (
     transferability,
     typical_transferability,
 )
+from hf_metalr.equations.trust_region import Bounds, head_bounds, relative_bounds, weight_size
 
 __all__ = [
+    "Bounds",
     "Moments",
     "accumulator",
     "angle",
@@ -30,6 +32,7 @@ __all__ = [
     "expected_distance_normal",
     "expected_distance_uniform",
     "gradient_to_weight_ratio",
+    "head_bounds",
     "hypergradient",
     "inner_product",
     "linear_cka",
@@ -37,8 +40,10 @@ __all__ = [
     "mean_absolute_difference",
     "network_transferability",
     "proportional_update",
+    "relative_bounds",
     "relative_drift",
     "transferability",
     "typical_transferability",
     "unit_distances",
+    "weight_size",
 ]

@@ -3,16 +3,13 @@
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from hf_metalr.plotting.canvas import HEAD_COLOUR, new_figure
-from hf_metalr.plotting.history_table import HistoryRow, read_table
+from hf_metalr.plotting.canvas import require_matplotlib
+from hf_metalr.plotting.history_table import HistoryRow, column_edges, read_table
+from hf_metalr.plotting.layer_map import draw_map
 from hf_metalr.plotting.rate_axis import rate_range, rate_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-INCHES_PER_GROUP = 0.17  # a name of 8 points with a little air
 
 
 def plot_learning_rates_heatmap(rows: Sequence[HistoryRow], head_groups: Collection[str] = ("head",)) -> "Figure":
@@ -30,34 +27,21 @@ def plot_learning_rates_heatmap(rows: Sequence[HistoryRow], head_groups: Collect
         ValueError: no rows, rows of different layer groups, steps that do not increase, or no rate above 0.
     """
     table = read_table(rows)
-    figure, axes = new_figure(8.0, 1.6 + INCHES_PER_GROUP * max(len(table.groups), 8))
+    require_matplotlib()
     from matplotlib.colors import LogNorm
 
     low, high = rate_range(table.lrs)
-    mesh = axes.pcolormesh(
-        _edges(table.steps),
-        np.arange(len(table.groups) + 1) - 0.5,
-        table.lrs,
-        norm=LogNorm(low, high),
-        cmap="viridis",
-        rasterized=True,  # thousands of steps would make a vector file of as many rectangles
-    )
-    axes.invert_yaxis()
-    axes.set_yticks(range(len(table.groups)), labels=table.groups, fontsize=8)
-    axes.tick_params(axis="y", length=0)
-    for group, label in zip(table.groups, axes.get_yticklabels(), strict=True):
-        if group in head_groups:
-            label.set(color=HEAD_COLOUR, fontweight="bold")
     ticks, tick_format = rate_ticks(low, high)
-    bar = figure.colorbar(
-        mesh, ax=axes, pad=0.02, aspect=30, ticks=ticks, format=tick_format, label="learned base rate"
+    figure, _, _ = draw_map(
+        column_edges(table.steps),
+        table.groups,
+        table.lrs,
+        LogNorm(low, high),
+        "viridis",
+        head_groups,
+        "Learned rates, input (top) to output",
+        ticks=ticks,
+        format=tick_format,
+        label="learned base rate",
     )
-    bar.minorticks_off()
-    axes.set_title("Learned rate of each layer group, input (top) to output", loc="left", fontsize=11)
     return figure
-
-
-def _edges(steps: np.ndarray) -> np.ndarray:
-    """Where each column of the map begins and the last one ends; a rate holds until the next meta step."""
-    last_width = steps[-1] - steps[-2] if len(steps) > 1 else 1
-    return np.append(steps, steps[-1] + last_width)

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hf_metalr.plotting.canvas import GREY, HEAD_COLOUR, new_figure
-from hf_metalr.plotting.history_table import HistoryRow, HistoryTable, read_table
-from hf_metalr.plotting.line_labels import label_line_ends
+from hf_metalr.plotting.canvas import GREY, HEAD_COLOUR, LARGE, SMALL, WIDTH, new_figure
+from hf_metalr.plotting.history_table import HistoryRow, HistoryTable, read_table, thinned
+from hf_metalr.plotting.line_labels import INCHES_PER_NAME, label_line_ends
 from hf_metalr.plotting.rate_axis import set_rate_axis
 
 if TYPE_CHECKING:
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 # viridis orders its colours by lightness, so the order survives grey print and any colour vision; its yellow end is
 # too pale for thin lines on white.
 COLOUR_MAP, PALEST = "viridis", 0.9
-# More names than this do not fit beside the picture at a readable size.
+# More names than this would make the picture taller than wide.
 MOST_NAMES = 24
+HEIGHT, MARGINS = 3.6, 0.75  # inches; a picture with many names grows
+MOST_BAR_NAMES = 20  # beside the bar
+MOST_POINTS = 400  # of a line: more cannot be told apart and make a vector file of megabytes
 
 
 def plot_learning_rates(rows: Sequence[HistoryRow], head_groups: Collection[str] = ("head",)) -> "Figure":
@@ -38,8 +41,9 @@ def plot_learning_rates(rows: Sequence[HistoryRow], head_groups: Collection[str]
         ImportError: matplotlib is not installed.
         ValueError: no rows, rows of different layer groups, steps that do not increase, or no rate above 0.
     """
-    table = read_table(rows)
-    figure, axes = new_figure(8.0, 4.8)
+    table = thinned(read_table(rows), MOST_POINTS)
+    names = len(table.groups) if len(table.groups) <= MOST_NAMES else 0
+    figure, axes = new_figure(WIDTH, max(HEIGHT, MARGINS + INCHES_PER_NAME * names))
     body = [index for index, group in enumerate(table.groups) if group not in head_groups]
     heads = [index for index, group in enumerate(table.groups) if group in head_groups]
     _draw_lines(axes, table, body, heads)
@@ -49,7 +53,7 @@ def plot_learning_rates(rows: Sequence[HistoryRow], head_groups: Collection[str]
     else:
         label_line_ends(axes, axes.lines[len(body) :])
         _add_colour_bar(figure, axes, [table.groups[index] for index in body])
-    axes.set_title("Learned rate of each layer group, input (dark) to output (light)", loc="left", fontsize=11)
+    axes.set_title("Learned rates, input (dark) to output (light)", loc="left", fontsize=LARGE)
     return figure
 
 
@@ -62,9 +66,12 @@ def _colours(count: int) -> list[tuple[float, float, float]]:
 
 def _draw_lines(axes: "Axes", table: HistoryTable, body: list[int], heads: list[int]) -> None:
     """Draw the body in its order, then the heads on top."""
+    width = 1.4 if len(table.groups) <= MOST_NAMES else 0.9  # many lines hide one another
     marker = "o" if len(table.steps) == 1 else ""  # a line through one point is invisible
     for index, colour in zip(body, _colours(len(body)), strict=True):
-        axes.plot(table.steps, table.lrs[index], color=colour, linewidth=1.4, marker=marker, label=table.groups[index])
+        axes.plot(
+            table.steps, table.lrs[index], color=colour, linewidth=width, marker=marker, label=table.groups[index]
+        )
     for index in heads:
         axes.plot(
             table.steps,
@@ -84,12 +91,12 @@ def _add_colour_bar(figure: "Figure", axes: "Axes", names: list[str]) -> None:
 
     edges = np.arange(len(names) + 1) - 0.5
     mappable = ScalarMappable(BoundaryNorm(edges, len(names)), ListedColormap(_colours(len(names))))
-    bar = figure.colorbar(mappable, ax=axes, pad=0.02, aspect=32)
+    bar = figure.colorbar(mappable, ax=axes, pad=0.02, aspect=26)
     bar.minorticks_off()
-    shown = range(0, len(names), -(-len(names) // MOST_NAMES))
+    shown = range(0, len(names), -(-len(names) // MOST_BAR_NAMES))
     bar.set_ticks(list(shown), labels=[names[index] for index in shown])
-    bar.ax.tick_params(length=0, labelsize=8)
+    bar.ax.tick_params(length=0, labelsize=SMALL)
     bar.ax.invert_yaxis()
     bar.outline.set_visible(False)
-    bar.ax.set_title("input", fontsize=8, color=GREY)
-    bar.ax.set_xlabel("output", fontsize=8, color=GREY)
+    bar.ax.set_title("input", fontsize=SMALL, color=GREY)
+    bar.ax.set_xlabel("output", fontsize=SMALL, color=GREY)

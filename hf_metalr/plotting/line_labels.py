@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hf_metalr.plotting.canvas import GREY, HEAD_COLOUR
+from hf_metalr.plotting.canvas import GREY, HEAD_COLOUR, SMALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-# Height of a name of 8 points with a little air, as a part of the axes' height in a figure of 4.8 inches.
-GAP = 0.043
+INCHES_PER_NAME = 0.16  # the height of a name with a little air
+AROUND = 0.75  # inches of a figure's height above and below its axes
 LEADER_STARTS, NAME_STARTS = 1.005, 1.045  # in widths of the axes
 
 
@@ -24,7 +24,8 @@ def label_line_ends(axes: "Axes", lines: Sequence["Line2D"]) -> None:
     drawn = [line for line in lines if np.isfinite(_values(line)).any()]
     low, high = np.log(axes.get_ylim())
     ends = [(np.log(_values(line)[np.isfinite(_values(line))][-1]) - low) / (high - low) for line in drawn]
-    for line, end, place in zip(drawn, ends, spread(ends, GAP), strict=True):
+    gap = INCHES_PER_NAME / (axes.figure.bbox.height / axes.figure.dpi - AROUND)
+    for line, end, place in zip(drawn, ends, spread(ends, gap), strict=True):
         is_head = line.get_color() == HEAD_COLOUR
         axes.annotate(
             str(line.get_label()),
@@ -33,7 +34,7 @@ def label_line_ends(axes: "Axes", lines: Sequence["Line2D"]) -> None:
             xycoords="axes fraction",
             textcoords="axes fraction",
             va="center",
-            fontsize=8,
+            fontsize=SMALL,
             color=HEAD_COLOUR if is_head else GREY,
             fontweight="bold" if is_head else "normal",
             arrowprops={

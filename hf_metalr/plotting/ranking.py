@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hf_metalr.plotting.canvas import GREY, HEAD_COLOUR, new_figure
+from hf_metalr.plotting.canvas import BODY_COLOUR, GREY, HEAD_COLOUR, NORMAL, SMALL, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Blue of the palette by Okabe and Ito (2008).
-DOT_COLOUR = "#0072B2"
-INCHES_PER_MODEL = 0.36
+INCHES_PER_MODEL = 0.28
+INCHES = 6.8  # wide, names of models are long
 # Longer names would leave no room for the picture.
 LONGEST_NAME = 44
 
@@ -54,12 +53,12 @@ def plot_ranking(
     """
     if not dots:
         raise ValueError("`dots` must hold at least one model with a defined score.")
-    figure, axes = new_figure(8.0, 1.5 + INCHES_PER_MODEL * max(len(dots), 3))
+    figure, axes = new_figure(INCHES, 1.2 + INCHES_PER_MODEL * max(len(dots), 3))
     _draw_tie_groups(axes, dots)
     for row, dot in enumerate(dots):
-        colour = GREY if dot.is_random else DOT_COLOUR
+        colour = GREY if dot.is_random else BODY_COLOUR
         axes.plot([dot.low, dot.high], [row, row], color=colour, linewidth=2.0, solid_capstyle="butt")
-        axes.plot(dot.value, row, "o", color=colour, markersize=7, markerfacecolor="white" if dot.is_random else colour)
+        axes.plot(dot.value, row, "o", color=colour, markersize=6, markerfacecolor="white" if dot.is_random else colour)
     if chance is not None:
         axes.axvline(chance, color=HEAD_COLOUR, linestyle=(0, (4, 2)), linewidth=1.2, zorder=1)
         axes.annotate(
@@ -69,10 +68,10 @@ def plot_ranking(
             xytext=(0, 3),
             textcoords="offset points",
             ha="center",
-            fontsize=8,
+            fontsize=SMALL,
             color=HEAD_COLOUR,
         )
-    axes.set_yticks(range(len(dots)), labels=[_shortened(dot.name) for dot in dots], fontsize=9)
+    axes.set_yticks(range(len(dots)), labels=[_shortened(dot.name) for dot in dots], fontsize=NORMAL)
     for row, dot in enumerate(dots):
         axes.annotate(
             dot.remark,
@@ -81,7 +80,7 @@ def plot_ranking(
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
-            fontsize=8,
+            fontsize=SMALL,
             color=GREY,
         )
     axes.set_ylim(len(dots) - 0.5, -0.5)
@@ -89,7 +88,7 @@ def plot_ranking(
     axes.grid(axis="x", color="#DDDDDD", linewidth=0.8)
     axes.set_axisbelow(True)
     _set_value_axis(axes, dots, chance, as_percent)
-    axes.set_xlabel(f"{label}, with {confidence:.0%} interval; models on one band are tied", fontsize=9)
+    axes.set_xlabel(f"{label}, with {confidence:.0%} interval; models on one band are tied", fontsize=NORMAL)
     return figure
 
 

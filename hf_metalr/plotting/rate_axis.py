@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hf_metalr.plotting.canvas import NORMAL
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.ticker import FuncFormatter, LogLocator
@@ -24,7 +26,7 @@ def set_rate_axis(axes: "Axes", lrs: np.ndarray) -> None:
     axes.yaxis.set_major_locator(locator)
     axes.yaxis.set_major_formatter(formatter)
     axes.minorticks_off()
-    axes.set_ylabel("learned base rate")
+    axes.set_ylabel("learned base rate", fontsize=NORMAL)
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.8)
     axes.set_axisbelow(True)
 

@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hf_metalr.plotting.canvas import GREY, HEAD_COLOUR, new_figure
+from hf_metalr.plotting.canvas import BODY_COLOUR, GREY, HEAD_COLOUR, LARGE, NORMAL, SMALL, WIDTH, new_figure
 from hf_metalr.plotting.rate_axis import LEAST_FACTOR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BODY_COLOUR = "#0072B2"  # the blue of the same palette as the head's vermilion
 BAND_ALPHA = 0.25
-INCHES_PER_LAYER = 0.28
-MOST_INCHES = 16.0
+INCHES_PER_LAYER = 0.2
+HEIGHT, MOST_INCHES = 3.6, 8.0
 # More names than this cannot be read side by side even at the widest.
-MOST_NAMES = 56
+MOST_NAMES = 36
 
 
 def plot_transferability(
@@ -48,8 +47,8 @@ def plot_transferability(
         ValueError: the lengths differ, or no layer has a finite T above 0.
     """
     _require_drawable(names, values, intervals)
-    width = min(max(6.4, 1.6 + INCHES_PER_LAYER * len(names)), MOST_INCHES)
-    figure, axes = new_figure(width, 4.8)
+    width = min(max(WIDTH, 1.6 + INCHES_PER_LAYER * len(names)), MOST_INCHES)
+    figure, axes = new_figure(width, HEIGHT)
     is_head = np.array([name in head_groups for name in names])
     places = np.arange(len(names)) + 0.8 * is_head  # the head stands apart
     heights = np.array([value if math.isfinite(value) and value > 0 else np.nan for value in values])
@@ -64,7 +63,7 @@ def plot_transferability(
     )
     _name_layers(axes, names, places, is_head)
     note = "; ▲ did not move" if unmoved.any() else ""
-    axes.set_title(f"Transferability of the pre-trained parameters by layer{note}", loc="left", fontsize=11)
+    axes.set_title(f"Transferability of the pre-trained parameters{note}", loc="left", fontsize=LARGE, pad=9)
     return figure
 
 
@@ -108,7 +107,7 @@ def _note(axes: "Axes", text: str, height: float) -> None:
         xytext=(4, 0),
         textcoords="offset points",
         va="center",
-        fontsize=8,
+        fontsize=SMALL,
         color=GREY,
     )
 
@@ -125,7 +124,7 @@ def _set_axes(axes: "Axes", heights: np.ndarray, band: np.ndarray) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=multiples, numticks=30))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.minorticks_off()
-    axes.set_ylabel("T (logarithmic)")
+    axes.set_ylabel("T (logarithmic)", fontsize=NORMAL)
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.8)
     axes.set_axisbelow(True)
 
@@ -136,9 +135,9 @@ def _name_layers(axes: "Axes", names: Sequence[str], places: np.ndarray, is_head
     step = -(-len(names) // MOST_NAMES)
     shown = [index for index in range(len(names)) if is_head[index] or index % step == 0]
     axes.xaxis.set_major_locator(FixedLocator([float(places[index]) for index in shown]))
-    axes.set_xticklabels([names[index] for index in shown], rotation=90, fontsize=8)
+    axes.set_xticklabels([names[index] for index in shown], rotation=90, fontsize=SMALL)
     for index, label in zip(shown, axes.get_xticklabels(), strict=True):
         if is_head[index]:
             label.set(color=HEAD_COLOUR, fontweight="bold")
     axes.set_xlim(-0.6, places[-1] + 0.6)
-    axes.set_xlabel("layer group, input to output")
+    axes.set_xlabel("layer group, input to output", fontsize=NORMAL)

@@ -2,11 +2,12 @@
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from hf_metalr.checked_json import write_object
 
 if TYPE_CHECKING:
     from hf_metalr.ranking.result import RankedBackbone, Ranking, Score
@@ -20,14 +21,9 @@ def to_dict(ranking: "Ranking") -> dict[str, Any]:
 
 
 def save(ranking: "Ranking", path: Path) -> None:
-    """Write beside the target first and move it into place, so that a crash leaves no half file."""
+    """Write the file and the folders it lies in; a crash leaves either the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(json.dumps(to_dict(ranking), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_object(to_dict(ranking), path)
 
 
 def load(path: Path) -> "Ranking":

@@ -9,6 +9,7 @@ from transformers import TrainingArguments
 
 from hf_metalr.engine.config import MetaLRConfig, require_choice
 from hf_metalr.trainer.parallelism import DEEPSPEED_REFUSED
+from hf_metalr.trainer.secret import Secret
 
 _ESTIMATORS = ("lookahead", "next_batch", "off")
 
@@ -26,7 +27,7 @@ _NUMBERS: dict[str, Any] = {
     "head_hold_epochs": Real,
     "meta_split": Real,
 }
-_OPTIONAL_NUMBERS = ("hyper_lr", "hyper_lr_decay", "meta_batch_size", "meta_split")
+_OPTIONAL_NUMBERS = ("hyper_lr", "hyper_lr_decay", "meta_horizon", "meta_batch_size", "meta_split")
 
 # They step inside the backward pass, where no displacement of a whole optimizer step exists.
 _STEPPING_INSIDE_BACKWARD = ("lomo", "adalomo")
@@ -36,44 +37,45 @@ _STEPPING_INSIDE_BACKWARD = ("lomo", "adalomo")
 class MetaLRTrainingArguments(TrainingArguments):
     """`transformers.TrainingArguments` plus the settings of the meta-learned rates; no default of the parent changes.
 
-    ``learning_rate`` is where the rate of every layer group starts; the schedule multiplies the learned rates.
+    ``learning_rate`` is where the rate of every layer group starts, or the nearest to it within ``trust_region``; the
+    schedule multiplies the learned rates.
 
     Raises:
         ValueError: a setting is unknown or out of range; the message names it, the rule, what was found and a way out.
     """
 
     meta_estimator: str = field(
-        default="lookahead",
+        default="next_batch",
         metadata={
-            "help": "How hypergradients are measured: 'lookahead' (the paper; one extra forward and backward on a meta "
-            "batch), 'next_batch' (the gradient of the next training step; no extra pass) or 'off' (plain Trainer)."
+            "help": "How hypergradients are measured: 'next_batch' (the gradient of the next training step; no extra "
+            "pass), 'lookahead' (the paper; one extra forward and backward on a meta batch) or 'off' (plain Trainer)."
         },
     )
     lr_update: str = field(
-        default="proportional",
+        default="log_adam",
         metadata={
-            "help": "How rates move: 'proportional' (the paper's a*(1 - hyper_lr*h)) or 'log_adam' (Adam on ln a, "
-            "free of the scales of loss and gradients)."
+            "help": "How rates move: 'log_adam' (Adam on ln a, free of the scales of loss and gradients) or "
+            "'proportional' (the paper's a*(1 - hyper_lr*h))."
         },
     )
     hyper_lr: float | None = field(
         default=None,
         metadata={
-            "help": "How fast rates move; by default 0.1 with 'proportional' (the paper) and 0.03 with 'log_adam'."
+            "help": "How fast rates move; by default 0.2 with 'log_adam' and 0.1 with 'proportional' (the paper)."
         },
     )
     hyper_lr_decay: float | None = field(
         default=None,
         metadata={
             "help": "Let the hyper-LR fall as 1/sqrt(1 + t/N) over the meta steps t ('log_adam' only), so that rates "
-            "that start far off get home early; by default it stays."
+            "that start far off get home early; by default N is 20, and inf keeps the hyper-LR."
         },
     )
-    meta_horizon: int = field(
-        default=1,
+    meta_horizon: int | None = field(
+        default=None,
         metadata={
-            "help": "Over how many past steps a hypergradient reaches ('next_batch' with 'log_adam' only); 1 is the "
-            "last step alone."
+            "help": "Over how many past steps a hypergradient reaches ('next_batch' with 'log_adam' and meta_every=1 "
+            "only); 1 is the last step alone, and 5 the default where it can reach back."
         },
     )
     meta_every: int = field(default=1, metadata={"help": "Move the rates at every K-th optimizer step."})
@@ -85,6 +87,13 @@ class MetaLRTrainingArguments(TrainingArguments):
     max_lr: float = field(default=1e-2, metadata={"help": "Upper bound of every learned rate."})
     max_lr_change: float = field(
         default=2.0, metadata={"help": "Bound on the factor by which one meta step may change a rate."}
+    )
+    trust_region: bool = field(
+        default=True,
+        metadata={
+            "help": "Keep every learned rate, the initial one included, within bounds relative to the size of its "
+            "layer's weights (optimizers of Adam's kind). Off, min_lr and max_lr alone bound it."
+        },
     )
     layer_groups: dict | str | None = field(
         default="block",
@@ -113,9 +122,10 @@ class MetaLRTrainingArguments(TrainingArguments):
     init_lrs: str | None = field(
         default=None,
         metadata={
-            "help": "Path of a saved transferability profile (transferability.json): layers that moved far there start "
-            "at a higher rate, those that moved little at a lower one, by a factor of at most 3. Opt-in: no result "
-            "shows yet that it helps."
+            "help": "Start from rates learned before: a model of the Hub (user/model), a folder or a file with "
+            "metalr.json. Layer groups are matched by name. Or the path of a transferability profile "
+            "(transferability.json): layers that moved far there start at a higher rate, those that moved little at a "
+            "lower one, by a factor of at most 3. Opt-in: no result shows yet that either helps."
         },
     )
     report_transferability: bool = field(
@@ -142,6 +152,7 @@ class MetaLRTrainingArguments(TrainingArguments):
             "hyper_lr": 0.1,
             "min_lr": 1e-6,
             "max_lr": 1e-2,
+            "trust_region": False,
             "learning_rate": 1e-2,
             "backbone_lr_scale": 0.1,
             "head_hold_epochs": 5.0,
@@ -160,6 +171,8 @@ class MetaLRTrainingArguments(TrainingArguments):
             self._refuse_optimizers_without_displacement()  # before the parent asks for packages that they would need
         self._VALID_DICT_FIELDS = [*super()._VALID_DICT_FIELDS, "layer_groups"]  # the parent parses JSON text of these
         super().__post_init__()
+        if self.hub_token is not None:
+            self.hub_token = Secret(self.hub_token)
         if self.hyper_lr is not None and not self.hyper_lr > 0:
             raise ValueError(
                 f"hyper_lr must be above 0; found {self.hyper_lr!r}. To train without learning rates, set "
@@ -185,6 +198,7 @@ class MetaLRTrainingArguments(TrainingArguments):
             min_lr=self.min_lr,
             max_lr=self.max_lr,
             max_lr_change=self.max_lr_change,
+            trust_region=self.trust_region,
         )
 
     def _require_numbers(self) -> None:
@@ -193,8 +207,10 @@ class MetaLRTrainingArguments(TrainingArguments):
             found = getattr(self, name)
             if found is None and name in _OPTIONAL_NUMBERS:
                 continue
-            if isinstance(found, bool) or not isinstance(found, kind) or not math.isfinite(found):
+            endless = name == "hyper_lr_decay" and found == math.inf  # the hyper-LR stays
+            if isinstance(found, bool) or not isinstance(found, kind) or not (math.isfinite(found) or endless):
                 wanted = "an integer" if kind is Integral else "a finite number"
+                wanted += " or inf" if name == "hyper_lr_decay" else ""
                 raise ValueError(
                     f"{name} must be {wanted}; found {found!r} ({type(found).__name__}). In YAML, write 1.0e-3 rather "
                     "than 1e-3, which is text."

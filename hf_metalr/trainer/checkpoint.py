@@ -87,6 +87,13 @@ def _require_counts_and_rule(state: dict[str, Any], path: Path) -> None:
     _require(
         isinstance(rates, dict) and all(map(_is_number, rates.values())), path, "must have 'learning_rates'", rates
     )
+    bounds = state.get("lr_bounds")
+    _require(
+        isinstance(bounds, dict) and list(bounds) == state["layer_groups"] and all(map(_are_bounds, bounds.values())),
+        path,
+        "'lr_bounds' must map every layer group to [lower, upper] with 0 < lower <= upper",
+        bounds,
+    )
     rule = state.get("rule")
     _require(isinstance(rule, dict), path, "must have the object 'rule'", rule)
     for group, values in state["rule"].items():
@@ -129,6 +136,10 @@ def _is_number(value: object) -> bool:
     if type(value) is int:
         return abs(value) < 2**53
     return type(value) is float and math.isfinite(value)
+
+
+def _are_bounds(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and 0 < value[0] <= value[1]
 
 
 def _are_moments(first: float, second: float, steps: float, most_steps: int) -> bool:

@@ -1,9 +1,15 @@
 """What the console shows of the learned rates: one range instead of one number per layer."""
 
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from transformers.utils import logging
+
+from hf_metalr.engine import MetaLR
+
+logger = logging.get_logger(__name__)
 
 LR_LOG_PREFIX = "lr/"
 
@@ -17,6 +23,45 @@ def summarize_rates(logs: dict[str, Any]) -> dict[str, Any]:
     rates = [value for key, value in logs.items() if key.startswith(LR_LOG_PREFIX)]
     kept = {key: value for key, value in logs.items() if not key.startswith(LR_LOG_PREFIX)}
     return kept | {"layer_lrs": f"{min(rates):.3g} to {max(rates):.3g}"} if rates else kept
+
+
+def describe_moved_rates(wanted: Mapping[str, float], rates: Mapping[str, float]) -> str:
+    """Say in one line which initial rates the trust region has moved.
+
+    Args:
+        wanted: the rates that were moved, as they were.
+        rates: those of all layer groups, as they are now.
+
+    >>> describe_moved_rates({"stem": 1e-2, "layer.0": 1e-2}, {"stem": 4e-4, "layer.0": 1e-3, "head": 1e-2})
+    'Initial learning rate 1.0e-02: 2 of 3 layer groups start lower, at 4.0e-04 to 1.0e-03 (trust_region).'
+    """
+    parts = []
+    for word, moved in (
+        ("lower", [rates[name] for name, lr in wanted.items() if rates[name] < lr]),
+        ("higher", [rates[name] for name, lr in wanted.items() if rates[name] > lr]),
+    ):
+        if moved:
+            parts.append(f"{len(moved)} of {len(rates)} layer groups start {word}, at {_span(moved)}")
+    return f"Initial learning rate {_span(wanted.values())}: {'; '.join(parts)} (trust_region)."
+
+
+def _span(rates: Collection[float]) -> str:
+    low, high = f"{min(rates):.1e}", f"{max(rates):.1e}"
+    return low if low == high else f"{low} to {high}"
+
+
+class MovedRatesNote(TrainerCallback):
+    """Tells once, on the main process, which initial rates the trust region has moved."""
+
+    def __init__(self, engine: Callable[[], MetaLR | None]) -> None:
+        self.engine = engine
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        engine = self.engine()
+        if engine is None or engine.step > 0:  # resumed, or trained before
+            return
+        if engine.moved_at_start and state.is_world_process_zero:
+            logger.warning(describe_moved_rates(engine.moved_at_start, engine.learning_rates))
 
 
 class _Summarizing(TrainerCallback):

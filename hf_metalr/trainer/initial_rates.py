@@ -8,7 +8,7 @@ from hf_metalr.engine.rates import base_lrs, set_base_lr
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
 from hf_metalr.layer_groups.param_groups import expand_scheduler, head_names, split_param_groups
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
-from hf_metalr.trainer.warm_start import rate_factors
+from hf_metalr.trainer.warm_start import starting_rates
 
 
 def set_up_rates(
@@ -38,8 +38,10 @@ def set_up_rates(
             if name not in heads:
                 set_base_lr(optimizer, scheduler, name, lr * args.backbone_lr_scale)
     if args.init_lrs is not None:
-        factors = rate_factors(args.init_lrs, layer_groups)
-        for name, lr in base_lrs(optimizer).items():
-            if name in factors:
-                set_base_lr(optimizer, scheduler, name, lr * factors[name])
+        bounds, optimizer_name = (args.min_lr, args.max_lr), type(optimizer).__name__
+        usual = base_lrs(optimizer)
+        rates = starting_rates(args.init_lrs, layer_groups, usual, bounds, optimizer_name, args.hub_token)
+        for name, lr in rates.items():
+            if name in usual:
+                set_base_lr(optimizer, scheduler, name, lr)
     return layer_groups

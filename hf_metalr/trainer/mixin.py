@@ -1,8 +1,9 @@
 """`MetaLRMixin`: what turns a Transformers trainer into one that learns its learning rates.
 
 What changes, and nothing else: the optimizer's param groups are split by layer group; a `MetaLR` engine is attached to
-the optimizer; ``training_step`` tells the engine which rates are held; logs, checkpoints and a history file carry the
-rates. The loop, clipping, scheduler creation and ``compute_loss`` are those of the parent.
+the optimizer; ``training_step`` tells the engine which rates are held; logs, checkpoints, a history file, `metalr.json`
+and the model card carry the rates; uploads leave local paths and the token out. The loop, clipping, scheduler creation
+and ``compute_loss`` are those of the parent.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,10 +21,11 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from transformers.utils import logging
 
 from hf_metalr.engine import MetaLR, MetaStep
+from hf_metalr.engine.rates import base_lrs
 from hf_metalr.layer_groups.param_groups import head_names
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
 from hf_metalr.trainer.checkpoint import read_engine_state, refuse_learned_checkpoint, save_engine_state
-from hf_metalr.trainer.console import LR_LOG_PREFIX, summarize_on_console
+from hf_metalr.trainer.console import LR_LOG_PREFIX, MovedRatesNote, summarize_on_console
 from hf_metalr.trainer.history_callback import HistoryCallback
 from hf_metalr.trainer.initial_rates import set_up_rates
 from hf_metalr.trainer.item_count import item_count
@@ -35,6 +37,7 @@ from hf_metalr.trainer.meta_data import (
     with_own_generator,
 )
 from hf_metalr.trainer.parallelism import require_supported_parallelism
+from hf_metalr.trainer.publication import Publication
 from hf_metalr.trainer.recovery import last_complete_checkpoint, mark_incomplete
 from hf_metalr.trainer.transferability_report import TransferabilityReport
 from hf_metalr.trainer.upstream import UpstreamFixes
@@ -42,7 +45,7 @@ from hf_metalr.trainer.upstream import UpstreamFixes
 logger = logging.get_logger(__name__)
 
 
-class MetaLRMixin(TransferabilityReport, UpstreamFixes):
+class MetaLRMixin(Publication, TransferabilityReport, UpstreamFixes):
     """Learns one learning rate per layer group inside any subclass of `transformers.Trainer`.
 
     Put it first: ``class MetaLRSeq2SeqTrainer(MetaLRMixin, Seq2SeqTrainer)``. Arguments as in `MetaLRTrainer`.
@@ -77,6 +80,7 @@ class MetaLRMixin(TransferabilityReport, UpstreamFixes):
             require_supported_parallelism(self)
             summarize_on_console(self)
             self.add_callback(HistoryCallback(self._run_folder, lambda: self._origin))
+            self.add_callback(MovedRatesNote(lambda: self.metalr))
 
     @property
     def learning_rates(self) -> dict[str, float]:
@@ -141,6 +145,7 @@ class MetaLRMixin(TransferabilityReport, UpstreamFixes):
                 set_up_rates(model, optimizer, self.lr_scheduler, self.args)
             return
         layer_groups = set_up_rates(model, optimizer, self.lr_scheduler, self.args)
+        self._first_lrs = base_lrs(optimizer)
         looks_ahead = self.args.meta_estimator == "lookahead"
         if looks_ahead:
             self._meta_loader = self._make_meta_loader()  # now, so that unfit meta data are refused before training

@@ -13,10 +13,9 @@ from hf_metalr.trainer.arguments import MetaLRTrainingArguments
 from hf_metalr.transferability import TransferabilityProfile, transferability_profile
 from hf_metalr.transferability.ends import end_of_module
 from hf_metalr.transferability.random_end import require_initialiser
+from hf_metalr.transferability.storage import PROFILE_NAME
 
 logger = logging.get_logger(__name__)
-
-PROFILE_NAME = "transferability.json"
 
 # At type-checking time the mixin is a Trainer; at run time the parent is whatever trainer it is mixed into.
 if TYPE_CHECKING:

@@ -1,13 +1,15 @@
-"""Where rates start from when `init_lrs` names a file: for now a saved transferability profile."""
+"""Where rates start from when `init_lrs` is set: rates that another run learned, or a transferability profile."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from transformers.utils import logging
 
+from hf_metalr.checked_json import read_object
+from hf_metalr.hub import LearnedRates, learned_rates
+from hf_metalr.hub.locate import locate
 from hf_metalr.layer_groups import LayerGroup
-from hf_metalr.transferability import TransferabilityProfile
-from hf_metalr.transferability.storage import SCHEMA, parse, read_json
+from hf_metalr.transferability import TransferabilityProfile, storage
 
 logger = logging.get_logger(__name__)
 
@@ -15,44 +17,115 @@ logger = logging.get_logger(__name__)
 EXPONENT = -0.5
 # No rate starts further than this factor from `learning_rate`: a profile is one run's hint.
 MOST_FACTOR = 3.0
+_MOST_NAMES = 5  # of a list in a message
 
 
-def rate_factors(path: str, layer_groups: Sequence[LayerGroup]) -> dict[str, float]:
-    """Return by which factor the rate of each layer group starts off from what it would be without ``init_lrs``.
+def starting_rates(
+    source: str,
+    layer_groups: Sequence[LayerGroup],
+    usual: Mapping[str, float],
+    lr_bounds: tuple[float, float],
+    optimizer: str,
+    token: str | None = None,
+) -> dict[str, float]:
+    """Return the base rates that layer groups start with, of those that the source says something about.
 
-    Groups are matched by name; those that the file does not name keep 1, and one warning names all misfits.
+    A `metalr.json` gives rates as they were learned, whatever ``learning_rate`` is here. A profile gives factors on
+    the usual rates. Either way groups are matched by name, and one warning names all misfits: a deeper network's
+    further layers and groups of another ``layer_groups`` start at their usual rate.
 
     Args:
-        path: of a JSON file whose ``schema`` tells what it holds.
+        source: path of a JSON file or of a folder with `metalr.json`, or ``user/model``.
         layer_groups: of the model in training.
+        usual: the base rate that each of them would have without ``init_lrs``.
+        lr_bounds: ``min_lr`` and ``max_lr``; learned rates are moved into them, which a warning tells.
+        optimizer: class name of the optimizer.
+        token: of the Hub.
 
     Raises:
-        ValueError: the file cannot be used, or none of its layers is one of the model's.
+        ValueError: the source cannot be had or used, or none of its layers is one of the model's.
     """
-    content = read_json(path)
-    if content.get("schema") != SCHEMA:
+    path = locate(source, token)
+    content = read_object(path, storage.MOST_BYTES, "file of rates")
+    schema = content.get("schema")
+    if schema == learned_rates.SCHEMA:
+        run = LearnedRates(**learned_rates.parse(content, str(path)))
+        return rates_of_run(run, source, layer_groups, lr_bounds, optimizer)
+    if schema == storage.SCHEMA:
+        profile = TransferabilityProfile(**storage.parse(content, str(path)))
+        factors = _factors(profile, source, layer_groups)
+        return {name: lr * factors[name] for name, lr in usual.items() if name in factors}
+    raise ValueError(
+        f"init_lrs={source!r} must be a file of learned rates (schema {learned_rates.SCHEMA!r}) or a transferability "
+        f"profile (schema {storage.SCHEMA!r}), found schema {str(schema)[:80]!r}. `MetaLRTrainer` writes the first "
+        "when it has trained, and the second with report_transferability=True."
+    )
+
+
+def rates_of_run(
+    run: LearnedRates,
+    source: str,
+    layer_groups: Iterable[LayerGroup],
+    lr_bounds: tuple[float, float],
+    optimizer: str,
+) -> dict[str, float]:
+    """Return the rates that a run learned, averaged over its last quarter, of the groups that the model has too.
+
+    The head is one of them: there as here it starts from random weights. A rate that was held to the end, or was 0,
+    has taught nothing and is passed over.
+    """
+    own = [group.name for group in layer_groups]
+    learned = {group.name: group.late_lr for group in run.layer_groups if group.late_lr > 0 and not group.held}
+    matched = {name: learned[name] for name in own if name in learned}
+    names = [group.name for group in run.layer_groups]
+    if not matched:
         raise ValueError(
-            f"init_lrs={path!r} must be a transferability profile (schema {SCHEMA!r}), found schema "
-            f"{str(content.get('schema'))[:80]!r}. Make one with report_transferability=True or "
-            "`hf_metalr.transferability_profile(…).save(path)`."
+            f"init_lrs={source!r} has learned rates for none of the model's layer groups {_listed(own)}; it has "
+            f"{_listed(names)}. Use a run of a similar architecture with the same layer_groups."
         )
-    profile = TransferabilityProfile(**parse(content, path))
+    misfits = {
+        "layer groups that it does not name start at their usual rate": [name for name in own if name not in names],
+        "so do those whose rate it held": [name for name in own if name in names and name not in learned],
+        "names that the model does not have are passed over": [name for name in names if name not in own],
+    }
+    found = [f"{words}: {_listed(group_names)}" for words, group_names in misfits.items() if group_names]
+    if found:
+        logger.warning(f"init_lrs={source!r}: {'; '.join(found)}.")
+    if run.optimizer != optimizer:
+        logger.warning(
+            f"init_lrs={source!r}: the rates were learned with {run.optimizer} and this run has {optimizer}; the rates "
+            "of one optimizer say little about those of another."
+        )
+    low, high = lr_bounds
+    outside = [name for name, lr in matched.items() if not low <= lr <= high]
+    if outside:
+        logger.warning(
+            f"init_lrs={source!r}: rates outside min_lr={low:g} and max_lr={high:g} start at the nearest bound: "
+            f"{_listed(outside)}."
+        )
+    return {name: min(max(lr, low), high) for name, lr in matched.items()}
+
+
+def _factors(profile: TransferabilityProfile, source: str, layer_groups: Sequence[LayerGroup]) -> dict[str, float]:
+    """Return by which factor each layer group starts off from its usual rate; those that do not match keep 1."""
     factors = factors_of_profile(profile)
     body = {group.name for group in layer_groups if not group.is_head}
     matched = {name: factor for name, factor in factors.items() if name in body}
     if not factors:
-        raise ValueError(f"init_lrs={path!r} holds no layer that moved, so it says nothing about rates. Leave it out.")
+        raise ValueError(
+            f"init_lrs={source!r} holds no layer that moved, so it says nothing about rates. Leave it out."
+        )
     if not matched:
         raise ValueError(
-            f"init_lrs={path!r} names none of the model's layer groups {sorted(body)[:5]}; it has "
-            f"{list(factors)[:5]}. Use a profile of the same architecture and layer_groups."
+            f"init_lrs={source!r} names none of the model's layer groups {_listed(sorted(body))}; it has "
+            f"{_listed(list(factors))}. Use a profile of the same architecture and layer_groups."
         )
     missing = sorted(body - factors.keys() - profile.left_out.keys())
     unknown = [name for name in factors if name not in body]
     if missing or unknown:
         logger.warning(
-            f"init_lrs={path!r}: layer groups that it does not name start at their usual rate: {missing}; "
-            f"names that the model does not have are passed over: {unknown}."
+            f"init_lrs={source!r}: layer groups that it does not name start at their usual rate: {_listed(missing)}; "
+            f"names that the model does not have are passed over: {_listed(unknown)}."
         )
     return matched
 
@@ -73,3 +146,8 @@ def factors_of_profile(profile: TransferabilityProfile) -> dict[str, float]:
         if layer.transferability > 0 and not math.isnan(ratio):
             factors[layer.name] = min(max(ratio**EXPONENT, 1 / MOST_FACTOR), MOST_FACTOR)
     return factors
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"{list(names[:_MOST_NAMES])}{more}"

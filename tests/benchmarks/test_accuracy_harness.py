@@ -129,6 +129,19 @@ def test_a_grid_resumes_after_a_crash_and_recomputes_nothing(
     assert "3 cells, 1 of them done" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_cell_that_fails_costs_no_other_cell_its_result(
+    workers: int, tmp_path: Path, assets: Assets, capfd: pytest.CaptureFixture
+) -> None:
+    bad = Cell.from_dict(CELL | {"method": "adamw", "settings": {"ratte": 1}, "steps": 1})
+    good = [Cell.from_dict(CELL | {"method": "adamw", "seed": seed, "steps": 1, "size": 20}) for seed in (1, 2)]
+    path = tmp_path / "results.jsonl"
+    with pytest.raises(SystemExit, match="1 of 3 cells failed"), open_store(path) as store:
+        grid.run_grid([bad, *good], store, assets, workers)
+    assert {row["key"] for row in read_results(path)} == {cell.key for cell in good}
+    assert "failed: ValueError" in capfd.readouterr().out
+
+
 def test_a_store_has_one_writer_and_takes_no_result_twice_and_no_nan(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     with open_store(path) as store:

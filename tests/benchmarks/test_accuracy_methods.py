@@ -1,6 +1,7 @@
 """Each rival does what its paper says, shown by what it does to the parameters and the rates."""
 
 import importlib.util
+import math
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,14 @@ from hf_metalr.layer_groups import make_layer_groups
 from tests.benchmarks.tiny_task import make_task
 from tests.trainer.tiny import make_convnext, make_vit, weights
 
-LEARNED = {"meta_estimator": "next_batch", "lr_update": "log_adam", "hyper_lr": 0.1}
+LEARNED = {
+    "meta_estimator": "next_batch",
+    "lr_update": "log_adam",
+    "hyper_lr": 0.1,
+    "hyper_lr_decay": math.inf,
+    "meta_horizon": 1,
+    "trust_region": False,
+}
 
 
 def moved_groups(before: dict[str, Tensor], network: nn.Module) -> set[str]:

@@ -13,8 +13,9 @@ from benchmarks.in_turns import time_in_turns
 from benchmarks.peak_memory import peak_tensor_bytes
 from benchmarks.published import HYPER_LR, PublishedProcedure
 from benchmarks.workloads import LEARNING_RATE
-from hf_metalr.engine import MetaLR, MetaLRConfig
+from hf_metalr.engine import MetaLR
 from tests.benchmarks.busy import spend
+from tests.engine.problem import plain_config
 
 
 class Output:
@@ -39,7 +40,7 @@ def test_the_published_procedure_moves_rates_as_the_engine_does_with_sgd() -> No
     moved_by_published = PublishedProcedure(model, Regression)._moved_rates(batch, meta_batch)
 
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
-    engine = MetaLR(model, optimizer, lambda: model(**meta_batch).loss, MetaLRConfig(hyper_lr=HYPER_LR))
+    engine = MetaLR(model, optimizer, lambda: model(**meta_batch).loss, plain_config("proportional", hyper_lr=HYPER_LR))
     model(**batch).loss.backward()
     optimizer.step()
     moved_by_engine = list(engine.learning_rates.values())

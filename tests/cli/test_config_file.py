@@ -17,6 +17,7 @@ def parse(*arguments: object) -> argparse.Namespace:
     parser.add_argument("--max-samples", type=int)
     parser.add_argument("--score", choices=["knn", "probe"], default="knn")
     parser.add_argument("--debug", action="store_true")
+    parser.add_argument("--push", nargs="?", const="", metavar="ID")
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--json", dest="form", action="store_const", const="json")
     forms.add_argument("--csv", dest="form", action="store_const", const="csv")
@@ -93,6 +94,27 @@ def test_a_file_of_another_kind_or_none_is_a_usage_error(tmp_path, capsys, name)
         parse("a", "--data", "x", "--config", tmp_path / name)
     assert ended.value.code == 2
     assert name in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("value", "pushed"), [("true", ""), ("false", None), ("user/name", "user/name")])
+def test_an_option_with_or_without_a_value_takes_true_or_the_value(write, value, pushed):
+    assert parse("a", "--data", "x", "--config", write(f"push: {value}")).push == pushed
+
+
+@pytest.mark.parametrize(("text", "region"), [("true", True), ("false", False)])
+def test_a_switch_that_is_on_by_default_can_be_turned_off(write, text, region):
+    # catches: "false" read as "not given"
+    def parser_with_switch():
+        parser = argparse.ArgumentParser(prog="probe")
+        parser.add_argument("--config")
+        parser.add_argument("--trust-region", action=argparse.BooleanOptionalAction)
+        return parser
+
+    path = write(f"trust_region: {text}")
+    for line, expected in (([], region), (["--trust-region"], True), (["--no-trust-region"], False)):
+        parser, arguments = parser_with_switch(), ["--config", path, *line]
+        apply_config(parser, arguments)
+        assert parser.parse_args(arguments).trust_region is expected
 
 
 def test_any_of_the_flags_that_share_a_setting_sets_it(write):

@@ -29,7 +29,7 @@ class Table:
         return {"layer": "étage", "T": 2.5}
 
     def save(self, path: Path) -> None:
-        path.write_text(json.dumps(self.to_dict()))
+        path.write_text(json.dumps(self.to_dict()), encoding="utf-8")
 
     def plot(self) -> Figure:
         figure = Figure(figsize=(2, 1))
@@ -64,7 +64,7 @@ def test_files_are_written_in_the_kind_of_their_suffix(tmp_path):
     assert Xml.parse(drawn).getroot().tag.endswith("svg")
     deliver(Table(), options_of("--plot", tmp_path / "result.png"))
     with Image.open(tmp_path / "result.png") as picture:
-        assert picture.width == 300
+        assert picture.width == 400
     assert {path.name for path in tmp_path.iterdir()} == {"result.json", "result.svg", "result.png"}
 
 
@@ -110,7 +110,7 @@ def test_when_one_file_fails_no_file_changes(tmp_path):
     old.write_text("old")
 
     def fail_halfway(path: Path) -> None:
-        path.write_text("half")
+        path.write_text("half", encoding="utf-8")
         raise OSError("No space left on device")
 
     writers = {old: lambda path: path.write_text("new"), tmp_path / "result.png": fail_halfway}

@@ -90,16 +90,16 @@ def test_the_command_line_wins_over_the_file(texts, bert, tmp_path, capsys):
 def test_the_documented_config_file_is_understood(tmp_path, capsys):
     page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
     config = tmp_path / "rank.yaml"
-    config.write_text(page.split("```yaml\n")[1].split("```")[0])
+    config.write_text(page.split("# rank.yaml: ")[1].split("\n", 1)[1].split("```")[0])
     assert run("--config", config, "--data", "nowhere.csv") == 1  # not 2: every key is known
     assert "--data 'nowhere.csv' does not exist" in capsys.readouterr().err
 
 
-def program(start: list[str], *arguments: object) -> subprocess.CompletedProcess[str]:
+def program(start: list[str], *arguments: object, command: str = "rank") -> subprocess.CompletedProcess[str]:
     """Run the program as a user does, from another folder than the repository."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, *start, "rank", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT / "tests", env=environment, capture_output=True, text=True, check=False)
+    line = [sys.executable, *start, command, *map(str, arguments)]
+    return subprocess.run(line, cwd=ROOT / "tests", env=environment, capture_output=True, text=True, check=False)
 
 
 def test_the_console_script_ranks_the_shipped_network():

@@ -1,11 +1,13 @@
 """A small float64 problem for the engine's tests: a network of three layer groups and a stream of batches."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from hf_metalr.engine import MetaLRConfig
 from hf_metalr.layer_groups import LayerGroup
 
 LAYER_GROUPS = (
@@ -13,6 +15,23 @@ LAYER_GROUPS = (
     LayerGroup("block", ("2.weight", "2.bias")),
     LayerGroup("head", ("4.weight", "4.bias"), is_head=True),
 )
+
+
+# The paper's method, whose rates nothing but min_lr and max_lr bounds.
+PAPER: dict[str, Any] = {"estimator": "lookahead", "lr_update": "proportional", "trust_region": False}
+# Adam on ln α with a constant β, and a displacement of one step: what closed forms are written for.
+PLAIN_ADAM: dict[str, Any] = {
+    "lr_update": "log_adam",
+    "hyper_lr": 0.03,
+    "hyper_lr_decay": math.inf,
+    "horizon": 1,
+    "trust_region": False,
+}
+
+
+def plain_config(lr_update: str = "log_adam", **settings: Any) -> MetaLRConfig:
+    """Return the named rule with nothing on top of it, and the look-ahead unless the settings say otherwise."""
+    return MetaLRConfig(**(PAPER | (PLAIN_ADAM if lr_update == "log_adam" else {}) | settings))
 
 
 def make_model(seed: int = 0, dtype: torch.dtype = torch.float64) -> nn.Sequential:

@@ -9,9 +9,9 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from transformers import Adafactor
 
 from hf_metalr.engine import MetaLR, MetaLRConfig
-from hf_metalr.engine.rules import Measurement
+from hf_metalr.engine.measurement import Measurement
 from hf_metalr.equations import bound_lr
-from tests.engine.problem import LAYER_GROUPS, OPTIMIZERS, loss_on, make_batch, make_model, train_step
+from tests.engine.problem import LAYER_GROUPS, OPTIMIZERS, loss_on, make_batch, make_model, plain_config, train_step
 from tests.engine.test_engine import ESTIMATORS, Run
 
 
@@ -34,6 +34,18 @@ def test_a_group_frozen_in_mid_training_keeps_its_rate(estimator: str) -> None:
     run.train(5, start=5)
     assert run.engine.learning_rates["block"] == frozen == rate
     assert len({meta_step.base_lr["head"] for meta_step in run.seen[-5:]}) == 5
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_step_with_a_closure_is_refused(estimator: str) -> None:
+    # catches: gradients of the step before, measured in place of those that the closure is about to compute
+    run = Run("sgd", estimator=estimator).train(1)
+    before = [parameter.clone() for parameter in run.model.parameters()]
+    for arguments, named in (((lambda: 0.0,), {}), ((), {"closure": lambda: 0.0})):
+        with pytest.raises(ValueError, match="closure"):
+            run.optimizer.step(*arguments, **named)
+    assert all(map(torch.equal, before, run.model.parameters()))
+    run.optimizer.step(None)  # as accelerate calls it
 
 
 def test_a_forgotten_displacement_is_not_measured() -> None:
@@ -59,7 +71,7 @@ def test_rates_that_are_tensors_are_learned_each_for_itself() -> None:
         engine = MetaLR(
             model,
             optimizer,
-            config=MetaLRConfig(estimator="next_batch", lr_update="log_adam", max_lr=1.0),
+            config=plain_config(estimator="next_batch", max_lr=1.0),
             layer_groups=LAYER_GROUPS,
         )
         for step in range(8):

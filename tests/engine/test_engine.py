@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import (
 )
 
 from hf_metalr.engine import MetaLR, MetaLRConfig, MetaStep
-from tests.engine.problem import LAYER_GROUPS, OPTIMIZERS, loss_on, make_batch, make_model, train_step
+from tests.engine.problem import LAYER_GROUPS, OPTIMIZERS, loss_on, make_batch, make_model, plain_config, train_step
 
 ESTIMATORS = ["lookahead", "next_batch"]
 UPDATES = ["proportional", "log_adam"]
@@ -29,12 +29,11 @@ class Run:
         self.model = make_model()
         self.optimizer = OPTIMIZERS[optimizer](self.model.parameters())
         self.seen: list[MetaStep] = []
-        settings = {"max_lr": 1.0, "lr_update": "log_adam"} | config
         self.engine = MetaLR(
             self.model,
             self.optimizer,
             meta_loss or (lambda: loss_on(META_BATCH)(self.model)),
-            MetaLRConfig(**settings),
+            plain_config(**({"max_lr": 1.0} | config)),
             layer_groups=LAYER_GROUPS,
             on_meta_step=self.seen.append,
         )
@@ -53,7 +52,7 @@ def test_next_batch_measures_what_a_lookahead_on_the_next_batch_would() -> None:
     model = make_model()
     optimizer = OPTIMIZERS["momentum"](model.parameters())
     engine = MetaLR(
-        model, optimizer, lambda: loss_on(make_batch(engine.step + 1))(model), MetaLRConfig(hyper_lr=0.0, max_lr=1.0),
+        model, optimizer, lambda: loss_on(make_batch(engine.step + 1))(model), plain_config(hyper_lr=0.0, max_lr=1.0),
         layer_groups=LAYER_GROUPS, on_meta_step=looked.append,
     )  # fmt: skip
     for step in range(5):
@@ -124,7 +123,7 @@ def test_a_scheduler_made_before_the_engine_keeps_working() -> None:
     optimizer = OPTIMIZERS["sgd"](model.parameters())
     scheduler = LambdaLR(optimizer, lambda step: 0.5**step)
     engine = MetaLR(
-        model, optimizer, lambda: loss_on(META_BATCH)(model), MetaLRConfig(hyper_lr=0.0, max_lr=1.0),
+        model, optimizer, lambda: loss_on(META_BATCH)(model), plain_config(hyper_lr=0.0, max_lr=1.0),
         layer_groups=LAYER_GROUPS, scheduler=scheduler,
     )  # fmt: skip
     train_step(model, optimizer, 0)
@@ -249,10 +248,18 @@ def test_learned_rates_stay_python_floats() -> None:
         ({"min_lr": 0.0}, "0 < min_lr <= max_lr"),
         ({"max_lr_change": 1.0}, "max_lr_change must be above 1"),
         ({"horizon": 0}, "horizon must be an integer of at least 1"),
-        ({"horizon": 5, "lr_update": "log_adam"}, "horizon above 1 needs estimator='next_batch'"),
-        ({"horizon": 5, "estimator": "next_batch"}, "found horizon=5 with 'next_batch', 'proportional' and 1"),
-        ({"hyper_lr_decay": 20}, "hyper_lr_decay must be above 0 .* needs lr_update='log_adam'"),
-        ({"hyper_lr_decay": 0.0, "lr_update": "log_adam"}, "hyper_lr_decay must be above 0"),
+        ({"horizon": 5, "estimator": "lookahead"}, "horizon above 1 needs estimator='next_batch'"),
+        (
+            {"horizon": 5, "lr_update": "proportional"},
+            "found horizon=5 with 'next_batch', 'proportional' and 1",
+        ),
+        ({"horizon": 5, "meta_every": 2}, "found horizon=5 with 'next_batch', 'log_adam' and 2"),
+        (
+            {"hyper_lr_decay": 20, "lr_update": "proportional"},
+            "hyper_lr_decay must be above 0 .* needs lr_update='log_adam'",
+        ),
+        ({"hyper_lr_decay": 0.0}, "hyper_lr_decay must be above 0"),
+        ({"trust_region": "no"}, "trust_region must be True or False; found 'no'"),
     ],
 )
 def test_settings_out_of_range_are_refused_in_words(settings: dict, message: str) -> None:
@@ -284,4 +291,4 @@ def test_rates_that_differ_within_a_layer_group_are_refused() -> None:
 def test_a_lookahead_without_meta_loss_is_refused() -> None:
     model = make_model()
     with pytest.raises(ValueError, match="needs meta_loss"):
-        MetaLR(model, OPTIMIZERS["sgd"](model.parameters()))
+        MetaLR(model, OPTIMIZERS["sgd"](model.parameters()), config=MetaLRConfig(estimator="lookahead"))

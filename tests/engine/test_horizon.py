@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from hf_metalr.engine import MetaLR, MetaLRConfig, MetaStep
-from tests.engine.problem import LAYER_GROUPS, OPTIMIZERS, make_model, train_step
+from hf_metalr.engine import MetaLR, MetaStep
+from tests.engine.problem import LAYER_GROUPS, OPTIMIZERS, make_model, plain_config, train_step
 
 
 def train(steps: int, **settings) -> tuple[list[MetaStep], list[dict[str, Tensor]], list[dict[str, Tensor]]]:
@@ -15,7 +15,7 @@ def train(steps: int, **settings) -> tuple[list[MetaStep], list[dict[str, Tensor
     model = make_model()
     optimizer = OPTIMIZERS["adamw"](model.parameters())
     seen, points, gradients = [], [], []
-    config = MetaLRConfig(estimator="next_batch", lr_update="log_adam", max_lr=1.0, **settings)
+    config = plain_config(**({"estimator": "next_batch", "max_lr": 1.0} | settings))
     engine = MetaLR(model, optimizer, None, config, layer_groups=LAYER_GROUPS, on_meta_step=seen.append)
 
     def note(*_) -> None:
@@ -57,7 +57,7 @@ def test_a_longer_horizon_sees_through_bouncing() -> None:
             model.weight.copy_(torch.tensor([[0.003, 1.0]]))
         optimizer = torch.optim.SGD(model.parameters(), lr=0.02)  # 2 over the curvature: it bounces for ever
         seen: list[MetaStep] = []
-        config = MetaLRConfig(estimator="next_batch", lr_update="log_adam", hyper_lr=0.0, horizon=horizon, max_lr=1.0)
+        config = plain_config(estimator="next_batch", hyper_lr=0.0, horizon=horizon, max_lr=1.0)
         MetaLR(model, optimizer, None, config, layer_groups={"weight": "all"}, on_meta_step=seen.append)
         for _ in range(60):
             optimizer.zero_grad()

@@ -5,8 +5,8 @@ import copy
 import pytest
 import torch
 
-from hf_metalr.engine import MetaLR, MetaLRConfig, MetaStep
-from tests.engine.problem import LAYER_GROUPS, OPTIMIZERS, loss_on, make_batch, make_model, train_step
+from hf_metalr.engine import MetaLR, MetaStep
+from tests.engine.problem import LAYER_GROUPS, OPTIMIZERS, loss_on, make_batch, make_model, plain_config, train_step
 from tests.engine.twin import PaperTwin
 
 WIDE = {"min_lr": 1e-12, "max_lr": 1e3, "max_lr_change": 1e9}
@@ -22,7 +22,7 @@ def measure(estimator: str, optimizer_name: str) -> MetaStep:
         model,
         optimizer,
         lambda: loss_on(META_BATCH)(model),
-        MetaLRConfig(estimator=estimator, hyper_lr=0.0, **WIDE),
+        plain_config(estimator=estimator, hyper_lr=0.0, **WIDE),
         layer_groups=LAYER_GROUPS,
         on_meta_step=seen.append,
     )
@@ -71,7 +71,7 @@ def test_sgd_trajectory_is_the_papers_three_equations() -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     twin = PaperTwin(twin_model, LAYER_GROUPS, lr=0.05, hyper_lr=5.0)
     seen: list[MetaStep] = []
-    config = MetaLRConfig(hyper_lr=5.0, **WIDE)
+    config = plain_config("proportional", hyper_lr=5.0, **WIDE)
     engine = MetaLR(
         model, optimizer, lambda: loss_on(make_batch(1000 + engine.step))(model), config,
         layer_groups=LAYER_GROUPS, on_meta_step=seen.append,
@@ -92,7 +92,7 @@ def test_the_rescaled_step_is_the_step_with_the_new_rates(optimizer_name: str) -
     model = make_model()
     optimizer = OPTIMIZERS[optimizer_name](model.parameters())
     engine = MetaLR(
-        model, optimizer, lambda: loss_on(META_BATCH)(model), MetaLRConfig(lr_update="log_adam", hyper_lr=0.4, **WIDE),
+        model, optimizer, lambda: loss_on(META_BATCH)(model), plain_config(hyper_lr=0.4, **WIDE),
         layer_groups=LAYER_GROUPS,
     )  # fmt: skip
     for step in range(STEPS_BEFORE):

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from hf_metalr.engine import MetaLR, MetaLRConfig
+from hf_metalr.engine import MetaLR
 from hf_metalr.layer_groups import LayerGroup
+from tests.engine.problem import plain_config
 
 GROUPS = (LayerGroup("body", ("0.weight", "0.bias", "1.weight", "1.bias")), LayerGroup("head", ("3.weight", "3.bias")))
 
@@ -35,7 +36,7 @@ def train(estimator: str | None, hyper_lr: float = 0.0, fail_at: int | None = No
         return loss()
 
     if estimator is not None:
-        config = MetaLRConfig(estimator=estimator, hyper_lr=hyper_lr)
+        config = plain_config("proportional", estimator=estimator, hyper_lr=hyper_lr)
         engine = MetaLR(model, optimizer, meta_loss, config, layer_groups=GROUPS)
     gradients = []
     for _ in range(6):
@@ -79,7 +80,7 @@ def test_a_meta_loss_that_raises_leaves_gradients_streams_and_buffers_as_they_we
         model(torch.randn(4, 5))
         raise RuntimeError("the meta data raised")
 
-    MetaLR(model, optimizer, meta_loss, layer_groups=GROUPS)
+    MetaLR(model, optimizer, meta_loss, plain_config(), layer_groups=GROUPS)
     model(torch.randn(6, 5)).sum().backward()
     gradients = [p.grad for p in model.parameters()]
     stream, buffers = torch.get_rng_state(), {k: b.clone() for k, b in model.named_buffers()}
@@ -100,7 +101,7 @@ def test_the_meta_forward_draws_other_random_numbers_than_the_next_training_step
         drawn.append(torch.rand(()).item())
         return model(torch.ones(4, 5)).sum()
 
-    MetaLR(model, optimizer, meta_loss, layer_groups=GROUPS)
+    MetaLR(model, optimizer, meta_loss, plain_config(), layer_groups=GROUPS)
     model(torch.randn(6, 5)).sum().backward()
     optimizer.step()
     optimizer.step()

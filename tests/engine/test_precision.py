@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from hf_metalr.engine import MetaLR, MetaLRConfig, MetaStep
-from tests.engine.problem import LAYER_GROUPS, loss_on, make_batch, make_model
+from hf_metalr.engine import MetaLR, MetaStep
+from tests.engine.problem import LAYER_GROUPS, loss_on, make_batch, make_model, plain_config
 
 ESTIMATORS = ["lookahead", "next_batch"]
 OVERFLOW_AT = 3
@@ -21,7 +21,7 @@ def train(estimator: str, fused: bool, scaled: bool, unscale_first: bool) -> tup
         model,
         optimizer,
         lambda: loss_on(make_batch(500 + engine.step, torch.float32))(model),
-        MetaLRConfig(estimator=estimator, lr_update="log_adam", hyper_lr=0.1),
+        plain_config(estimator=estimator, hyper_lr=0.1),
         layer_groups=LAYER_GROUPS,
         on_meta_step=seen.append,
         loss_scale=scaler.get_scale if scaled else None,
@@ -62,7 +62,9 @@ def test_a_meta_gradient_that_overflows_skips_the_meta_step_only() -> None:
     model = make_model(dtype=torch.float32)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     loss = loss_on(make_batch(0, torch.float32))
-    engine = MetaLR(model, optimizer, lambda: 100 * loss(model), layer_groups=LAYER_GROUPS, loss_scale=lambda: 3e38)
+    engine = MetaLR(
+        model, optimizer, lambda: 100 * loss(model), plain_config(), layer_groups=LAYER_GROUPS, loss_scale=lambda: 3e38
+    )
     for _ in range(2):
         optimizer.zero_grad()
         loss(model).backward()
@@ -83,7 +85,7 @@ def test_bfloat16_autocast_agrees_with_float32_in_sign_where_there_is_a_signal()
                 return loss_on(make_batch(seed, torch.float32))(model)
 
         engine = MetaLR(
-            model, optimizer, lambda: loss(900 + engine.step), MetaLRConfig(hyper_lr=0.0),
+            model, optimizer, lambda: loss(900 + engine.step), plain_config(hyper_lr=0.0),
             layer_groups=LAYER_GROUPS, on_meta_step=seen.append,
         )  # fmt: skip
         for step in range(20):

@@ -37,7 +37,14 @@ def die() -> None:
 
 def build(folder: str, estimator: str, **settings: Any) -> MetaLRTrainer:
     saving = {"save_strategy": "steps", "save_steps": SAVE_STEPS, "max_steps": STEPS, "save_total_limit": 2}
-    return make_trainer(folder, train=Images(36), meta_estimator=estimator, lr_update="log_adam", **(saving | settings))
+    return make_trainer(
+        folder,
+        train=Images(36),
+        meta_estimator=estimator,
+        lr_update="log_adam",
+        trust_region=True,
+        **(saving | settings),
+    )
 
 
 def run(folder: str, estimator: str, death: str | None) -> None:

@@ -10,15 +10,15 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
-from hf_metalr.engine import MetaLR, MetaLRConfig
-from tests.engine.problem import LAYER_GROUPS, loss_on, make_batch, make_model
+from hf_metalr.engine import MetaLR
+from tests.engine.problem import LAYER_GROUPS, loss_on, make_batch, make_model, plain_config
 
 
 def halved(batch: tuple, rank: int, world_size: int) -> tuple:
     return tuple(part.chunk(world_size)[rank] for part in batch)
 
 
-def train(estimator: str, lr_update: str, sharded: bool) -> dict[str, float]:
+def train(estimator: str, lr_update: str, sharded: bool) -> dict[str, dict]:
     rank, world_size = (dist.get_rank(), dist.get_world_size()) if sharded else (0, 1)
     model = make_model()
     if sharded:
@@ -39,7 +39,7 @@ def train(estimator: str, lr_update: str, sharded: bool) -> dict[str, float]:
         model,
         optimizer,
         lambda: loss_on(halved(make_batch(700 + engine.step), rank, world_size))(model),
-        MetaLRConfig(estimator=estimator, lr_update=lr_update, hyper_lr=0.1),
+        plain_config(lr_update, estimator=estimator, hyper_lr=0.1, trust_region=True),
         layer_groups=LAYER_GROUPS,
         reduce_mean=mean if sharded else None,
         rank=rank,
@@ -48,7 +48,7 @@ def train(estimator: str, lr_update: str, sharded: bool) -> dict[str, float]:
         optimizer.zero_grad()
         loss_on(halved(make_batch(step), rank, world_size))(model).backward()
         optimizer.step()
-    return engine.learning_rates
+    return {"rates": engine.learning_rates, "bounds": engine.lr_bounds}
 
 
 def main(output_dir: Path) -> None:
@@ -56,7 +56,7 @@ def main(output_dir: Path) -> None:
     cases = [(e, u) for e in ("lookahead", "next_batch") for u in ("proportional", "log_adam")]
     result = {
         "world_size": dist.get_world_size(),
-        "rates": {f"{e} {u}": [train(e, u, sharded=True), train(e, u, sharded=False)] for e, u in cases},
+        "runs": {f"{e} {u}": [train(e, u, sharded=True), train(e, u, sharded=False)] for e, u in cases},
     }
     (output_dir / f"rank-{dist.get_rank()}.json").write_text(json.dumps(result))
     dist.destroy_process_group()

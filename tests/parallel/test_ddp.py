@@ -17,6 +17,8 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     for estimator in ("lookahead", "next_batch")
     for case, settings, looks in (
         ("log_adam", {"per_device_train_batch_size": 8}, {}),
+        # most layers start at an end of their region and stay there
+        ("trust region", {"per_device_train_batch_size": 8, "trust_region": True, "learning_rate": 1e-2}, {}),
         ("proportional", {"per_device_train_batch_size": 8, "lr_update": "proportional"}, {}),
         # a meta set of 7 does not divide by anything here
         (
@@ -92,6 +94,15 @@ def test_a_meta_step_costs_one_all_reduce_of_one_scalar_per_layer_group(results,
     meta_steps = 8 // SCENARIOS[scenario].get("meta_every", 1) - (scenario.startswith("next") and "acc" not in scenario)
     for rank in results[2][scenario]:
         assert rank["all_reduces"] == [rank["group_count"]] * meta_steps
+
+
+@pytest.mark.parametrize("estimator", ["lookahead", "next_batch"])
+def test_processes_share_their_trust_region_and_the_main_one_tells_of_it(results, estimator: str) -> None:
+    # catches: bounds of a process's own, one line per process
+    (one,), (first, second) = (results[processes][f"{estimator} trust region"] for processes in (1, 2))
+    assert first["lr_bounds"] == second["lr_bounds"] == one["lr_bounds"]
+    assert [len(rank["warnings"]) for rank in (one, first, second)] == [1, 1, 0]
+    assert "(trust_region)" in first["warnings"][0]
 
 
 def test_one_bad_rank_makes_all_ranks_skip(results) -> None:

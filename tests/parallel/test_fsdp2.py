@@ -23,7 +23,15 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
 @pytest.mark.parametrize("lr_update", ["proportional", "log_adam"])
 def test_sharded_parameters_learn_the_rates_of_whole_ones(ranks, estimator: str, lr_update: str) -> None:
     # catches: dot products of one shard only, norms of one shard, shards counted twice
-    (sharded, whole), (other, _) = (rank["rates"][f"{estimator} {lr_update}"] for rank in ranks)
-    assert sharded == other
-    assert sharded == pytest.approx(whole, rel=1e-4)
-    assert len(set(sharded.values())) == 3
+    (sharded, whole), (other, _) = (rank["runs"][f"{estimator} {lr_update}"] for rank in ranks)
+    assert sharded["rates"] == other["rates"]
+    assert sharded["rates"] == pytest.approx(whole["rates"], rel=1e-4)
+    assert len(set(sharded["rates"].values())) == 3
+
+
+def test_sharded_parameters_have_the_bounds_of_whole_ones(ranks) -> None:
+    # catches: the size of one process's shard, which may even be empty
+    for rank in ranks:
+        for sharded, whole in rank["runs"].values():
+            assert sharded["bounds"] == whole["bounds"]
+            assert len({tuple(bounds) for bounds in whole["bounds"].values()}) == 3

@@ -17,6 +17,7 @@ import torch
 
 torch.set_num_threads(1)
 
+from hf_metalr.trainer import console
 from tests.trainer.tiny import (
     Images,
     Texts,
@@ -73,6 +74,8 @@ def run(output_dir: Path, settings: dict) -> None:
             return loss * float("nan") if meta else loss
 
         trainer.compute_loss = compute_loss
+    warnings: list[str] = []
+    console.logger.warning = warnings.append
     counted = torch.distributed.all_reduce = Counted()
     trainer.train()
     torch.distributed.all_reduce = counted.original
@@ -83,6 +86,8 @@ def run(output_dir: Path, settings: dict) -> None:
         "backend_world_size": torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1,
         "wrapped": type(trainer.model_wrapped).__name__,
         "learning_rates": trainer.learning_rates,
+        "lr_bounds": trainer.metalr.lr_bounds if trainer.metalr is not None else {},
+        "warnings": warnings,
         "skipped": trainer.metalr.skipped if trainer.metalr is not None else 0,
         "group_count": groups,
         "all_reduces": counted.sizes,

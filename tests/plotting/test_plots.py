@@ -84,7 +84,7 @@ def test_names_at_the_lines_neither_overlap_nor_leave_the_picture(groups):
     assert all(figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1 and box.x1 <= figure.bbox.x1 for box in boxes)
 
 
-@pytest.mark.parametrize(("groups", "named"), [(25, 24), (60, 20)])
+@pytest.mark.parametrize(("groups", "named"), [(25, 12), (60, 20)])
 def test_many_groups_are_named_by_a_colour_bar_from_the_input_on_top(groups, named):
     figure = plot_learning_rates(history(groups))
     axes, bar = figure.axes

@@ -1,11 +1,13 @@
 """Arguments out of range, and what is refused in words."""
 
+import math
 from pathlib import Path
 
 import pytest
 from transformers import HfArgumentParser, TrainingArguments
 
 from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments
+from hf_metalr.engine import MetaLRConfig
 from tests.trainer.tiny import Images, arguments, make_trainer, make_vit
 
 
@@ -14,6 +16,9 @@ from tests.trainer.tiny import Images, arguments, make_trainer, make_vit
     [
         ({"hyper_lr": 0.0}, r"hyper_lr must be above 0; found 0\.0.*meta_estimator='off'"),
         ({"hyper_lr": "1e-3"}, r"hyper_lr must be a finite number; found '1e-3' \(str\).*write 1\.0e-3"),
+        ({"hyper_lr": float("inf")}, "hyper_lr must be a finite number; found inf"),
+        ({"hyper_lr_decay": float("-inf")}, "hyper_lr_decay must be a finite number or inf; found -inf"),
+        ({"hyper_lr_decay": float("nan")}, "hyper_lr_decay must be a finite number or inf; found nan"),
         ({"head_hold_epochs": float("nan")}, "head_hold_epochs must be a finite number; found nan"),
         ({"meta_batch_size": 2.5}, r"meta_batch_size must be an integer; found 2\.5"),
         ({"meta_every": True}, "meta_every must be an integer; found True"),
@@ -74,3 +79,16 @@ def test_the_command_line_knows_every_setting(tmp_path: Path) -> None:
     (args,) = parser.parse_args_into_dataclasses(command)
     assert args.layer_groups == {"classifier": "top"}
     assert args.hyper_lr == 0.2
+
+
+def test_the_command_line_can_keep_the_hyper_lr_and_switch_the_trust_region_off(tmp_path: Path) -> None:
+    parser = HfArgumentParser(MetaLRTrainingArguments)
+    given = ["--output_dir", str(tmp_path), "--use_cpu", "--hyper_lr_decay", "inf", "--no_trust_region"]
+    (args,) = parser.parse_args_into_dataclasses(given)
+    assert args.metalr_config().effective_hyper_lr_decay == math.inf
+    assert args.metalr_config().trust_region is False
+
+
+def test_the_trainer_s_defaults_are_the_engine_s(tmp_path: Path) -> None:
+    # catches: two homes for one default
+    assert MetaLRTrainingArguments(str(tmp_path), use_cpu=True).metalr_config() == MetaLRConfig()

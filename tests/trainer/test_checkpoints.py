@@ -1,14 +1,16 @@
 """Checkpoints that are damaged, edited, of another run or half-written: one clear error each, or the last whole one."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from hf_metalr.engine import MetaLR
 from hf_metalr.engine.history import HISTORY_NAME, read_history
-from hf_metalr.trainer.checkpoint import PREVIOUS_PARAMETERS_NAME, STATE_NAME
+from hf_metalr.trainer.checkpoint import PREVIOUS_PARAMETERS_NAME, STATE_NAME, read_engine_state
 from hf_metalr.trainer.recovery import last_complete_checkpoint
 from tests.trainer.test_resume import SAVING
 from tests.trainer.tiny import make_trainer
@@ -72,6 +74,44 @@ def test_a_damaged_state_file_is_one_clear_error(tmp_path: Path, damage, message
     with pytest.raises(ValueError, match=message) as caught:
         resume(checkpoint, tmp_path)
     assert STATE_NAME in str(caught.value)
+
+
+BOUNDS = {name: [1e-5, 1e-3] for name in ("embeddings", "layer.0", "layer.1", "norm", "head")}
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        None,
+        list(BOUNDS.values()),
+        {name: BOUNDS[name] for name in list(BOUNDS)[1:]},
+        BOUNDS | {"tail": [1e-5, 1e-3]},
+        *(
+            BOUNDS | {"head": ends}
+            for ends in ([1e-3, 1e-5], [0.0, 1e-3], [-1e-3, 1e-3], [1e-5], [1e-5, 1e-3, 1e-2], [1e-5, math.inf],
+                         [math.nan, 1e-3], [True, 2], "ab", {"low": 1e-5, "high": 1e-3}, None)
+        ),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_odd_bounds_are_one_clear_error(bounds: Any, checkpoint_of_bounds: tuple[MetaLR, Path]) -> None:
+    engine, checkpoint = checkpoint_of_bounds
+    state = json.loads((checkpoint / STATE_NAME).read_text())
+    (checkpoint / STATE_NAME).write_text(json.dumps(state | {"lr_bounds": BOUNDS}))
+    assert read_engine_state(engine, checkpoint)["lr_bounds"] == BOUNDS
+    (checkpoint / STATE_NAME).write_text(json.dumps(state | {"lr_bounds": bounds}))
+    with pytest.raises(ValueError, match=rf"{STATE_NAME}: 'lr_bounds' must map every layer group"):
+        read_engine_state(engine, checkpoint)
+
+
+@pytest.fixture(scope="module")
+def checkpoint_of_bounds(tmp_path_factory: pytest.TempPathFactory) -> tuple[MetaLR, Path]:
+    """An engine, and a checkpoint that fits it."""
+    folder = tmp_path_factory.mktemp("bounds")
+    checkpoint = saved(folder)
+    trainer = make_trainer(folder / "again", **SAVING)
+    trainer.create_optimizer_and_scheduler(9)
+    return trainer.metalr, checkpoint
 
 
 def test_damaged_displacements_are_one_clear_error(tmp_path: Path) -> None:

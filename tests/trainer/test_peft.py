@@ -21,7 +21,8 @@ def test_lora_trains_saves_and_resumes(tmp_path: Path, estimator: str) -> None:
             make_bert(), peft.LoraConfig(task_type="SEQ_CLS", r=2, target_modules=["query", "value"])
         )
 
-    settings = {"meta_estimator": estimator, "lr_update": "log_adam", "save_strategy": "steps", "save_steps": 3}
+    method = {"meta_estimator": estimator, "lr_update": "log_adam", "trust_region": True}
+    settings = method | {"save_strategy": "steps", "save_steps": 3}
     straight = make_trainer(tmp_path, make_lora(), Texts(48), **settings)
     straight.train()
     assert_learned(straight)

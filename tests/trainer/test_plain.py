@@ -17,7 +17,8 @@ from tests.trainer.tiny import (
     make_vit,
 )
 
-PINNED = {"min_lr": 1e-3, "max_lr": 1e-3}  # learning_rate is 1e-3: everything is measured, nothing moves
+# learning_rate is 1e-3: everything is measured, nothing moves, wherever the trust region would have it
+PINNED = {"min_lr": 1e-3, "max_lr": 1e-3, "trust_region": True}
 
 
 class Augmented(Dataset):

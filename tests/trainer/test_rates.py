@@ -111,7 +111,7 @@ def test_a_bad_meta_batch_moves_nothing_and_is_logged(tmp_path: Path) -> None:
 
 
 def test_a_second_train_call_goes_on_from_the_learned_rates(tmp_path: Path) -> None:
-    trainer = make_trainer(tmp_path, lr_update="log_adam")
+    trainer = make_trainer(tmp_path, lr_update="log_adam", hyper_lr=0.03, hyper_lr_decay=math.inf)
     trainer.train()
     first = trainer.learning_rates
     trainer.train()
@@ -152,6 +152,7 @@ def test_the_users_own_optimizer_and_scheduler_train(tmp_path: Path) -> None:
 def test_the_papers_preset(tmp_path: Path) -> None:
     args = MetaLRTrainingArguments.paper(str(tmp_path), num_train_epochs=2, use_cpu=True)
     assert (args.lr_update, args.hyper_lr, args.min_lr, args.max_lr) == ("proportional", 0.1, 1e-6, 1e-2)
+    assert (args.meta_estimator, args.trust_region) == ("lookahead", False)
     assert (args.learning_rate, args.backbone_lr_scale, args.head_hold_epochs) == (1e-2, 0.1, 5.0)
     assert (args.per_device_train_batch_size, args.num_train_epochs) == (128, 2)
 
@@ -159,7 +160,6 @@ def test_the_papers_preset(tmp_path: Path) -> None:
 def test_arguments_survive_their_dictionary(tmp_path: Path) -> None:
     args = arguments(tmp_path, layer_groups='{"classifier": "top"}', meta_split=0.25)
     assert args.layer_groups == {"classifier": "top"}
-    again = MetaLRTrainingArguments(
-        **{key: args.to_dict()[key] for key in ("output_dir", "layer_groups", "meta_split")}
-    )
+    kept = ("output_dir", "layer_groups", "meta_split", "meta_estimator")
+    again = MetaLRTrainingArguments(**{key: args.to_dict()[key] for key in kept})
     assert (again.layer_groups, again.meta_split) == ({"classifier": "top"}, 0.25)

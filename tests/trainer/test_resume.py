@@ -15,6 +15,7 @@ SAVING = {
     "save_steps": 5,
     "max_steps": 9,
     "lr_update": "log_adam",
+    "trust_region": True,
     "lr_scheduler_type": "cosine",
 }
 MOMENTUM = {"optimizer_cls_and_kwargs": (torch.optim.SGD, {"lr": 1e-3, "momentum": 0.9})}

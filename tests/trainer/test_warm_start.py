@@ -76,7 +76,7 @@ def test_a_whole_run_trains_from_them(tmp_path) -> None:
     ("content", "message"),
     [
         ("{", "is not valid JSON"),
-        (json.dumps({"schema": "rates"}), r"must be a transferability profile .* found schema 'rates'"),
+        (json.dumps({"schema": "rates"}), r"or a transferability profile .* found schema 'rates'"),
         (json.dumps(PROFILE.to_dict() | {"steps": -3}), "'steps' must be an integer"),
         (json.dumps(profile_of(block_7=2.0).to_dict()), "names none of the model's layer groups"),
     ],

@@ -23,6 +23,7 @@ from transformers import (
 from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments
 
 ESTIMATORS = ["lookahead", "next_batch"]
+PAPERS_METHOD = {"meta_estimator": "lookahead", "lr_update": "proportional", "trust_region": False}
 
 
 class Images(Dataset):
@@ -99,7 +100,8 @@ def masked_language(rows: range) -> list[dict[str, torch.Tensor]]:
 
 
 def arguments(output_dir: Any, **settings: Any) -> MetaLRTrainingArguments:
-    return MetaLRTrainingArguments(**(_common(output_dir) | settings))
+    """The paper's method with free rates, unless the settings say otherwise."""
+    return MetaLRTrainingArguments(**(_common(output_dir) | PAPERS_METHOD | settings))
 
 
 def make_trainer(output_dir: Any, model: Any = None, train: Any = None, **settings: Any) -> MetaLRTrainer:
@@ -132,6 +134,7 @@ _TRAINER_ONLY = {
     "eval_dataset",
     "meta_dataset",
     "compute_metrics",
+    "processing_class",
     "compute_loss_func",
     "callbacks",
     "optimizers",

@@ -11,6 +11,7 @@ from hf_metalr.cli.errors import UserError
 # Names that data sets of the Hub commonly use, tried when the types of the columns do not decide.
 INPUT_NAMES = ("image", "img", "text", "sentence")
 LABEL_NAMES = ("label", "labels", "target", "targets")
+MASK_NAMES = ("mask", "masks", "annotation", "segmentation", "segmentation_mask")
 
 
 def find_label_column(dataset: Any, wanted: str | None) -> str:

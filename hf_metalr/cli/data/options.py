@@ -40,8 +40,23 @@ class Data:
         return replace(self, dataset=self.dataset.select(rows), rows=rows)
 
 
-def add_data_options(parser: argparse.ArgumentParser, *, required: bool, max_samples: int | None = None) -> None:
-    """Add the options that name a data set; `max_samples` is the command's default."""
+def add_data_options(
+    parser: argparse.ArgumentParser,
+    *,
+    required: bool,
+    max_samples: int | None = None,
+    sampled: str = "samples",
+    several_labels: bool = False,
+) -> None:
+    """Add the options that name a data set.
+
+    Args:
+        parser: of the command.
+        required: whether the command needs data.
+        max_samples: the command's default.
+        sampled: what `--max-samples` counts, in the help.
+        several_labels: whether there may be more than one label column.
+    """
     data = parser.add_argument_group("data")
     data.add_argument(
         "--data",
@@ -54,13 +69,18 @@ def add_data_options(parser: argparse.ArgumentParser, *, required: bool, max_sam
     data.add_argument("--subset", metavar="NAME", help="configuration of a data set of the Hub, such as sst2 of glue")
     data.add_argument("--split", metavar="NAME", help=f"split to use (default: the only one, or '{DEFAULT_SPLIT}')")
     data.add_argument("--input-column", metavar="NAME", help="column with the images or texts (default: found by type)")
-    data.add_argument("--label-column", metavar="NAME", help="column with the labels (default: the class column)")
+    data.add_argument(
+        "--label-column",
+        metavar="NAME",
+        help="column with the labels (default: the class column)" + ("; one per label if several" * several_labels),
+        nargs="+" if several_labels else None,
+    )
     data.add_argument(
         "--max-samples",
         type=positive_int,
         default=max_samples,
         metavar="N",
-        help=f"use at most N samples, of each class its share (default: {max_samples or 'all'})",
+        help=f"use at most N {sampled}, of each class its share (default: {max_samples or 'all'})",
     )
     data.add_argument("--seed", type=int, default=0, metavar="N", help="seed of every random choice (default: 0)")
 
@@ -89,7 +109,7 @@ def load_data(options: argparse.Namespace) -> Data:
         UserError: source, split, column or label is missing; the message says what exists.
     """
     opened = open_source(options.data, options.subset)
-    dataset = _choose_split(opened, options.split, options.data[0])
+    dataset = choose_split(opened, options.split, options.data[0])
     if not len(dataset):
         raise UserError(f"--data '{options.data[0]}' has no rows.")
     label_column = find_label_column(dataset, options.label_column)
@@ -97,10 +117,15 @@ def load_data(options: argparse.Namespace) -> Data:
     source = Path(options.data[0]).expanduser()
     if source.exists():
         dataset = open_image_paths(dataset, input_column, source if source.is_dir() else source.parent)
-    dataset, names = encode_labels(dataset, label_column)
+    return Data(number_labels(dataset, label_column), input_column, label_column)
+
+
+def number_labels(dataset: Any, column: str) -> Any:
+    """Return the data set with labels that were words as class numbers, and tell the user the mapping."""
+    dataset, names = encode_labels(dataset, column)
     if names is not None:
-        note(f"labels of '{label_column}': " + ", ".join(f"{number} = {name}" for number, name in enumerate(names)))
-    return Data(dataset, input_column, label_column)
+        note(f"labels of '{column}': " + ", ".join(f"{number} = {name}" for number, name in enumerate(names)))
+    return dataset
 
 
 def note(text: str) -> None:
@@ -109,7 +134,7 @@ def note(text: str) -> None:
         print(text, file=sys.stderr)
 
 
-def _choose_split(opened: Any, wanted: str | None, source: str) -> Any:
+def choose_split(opened: Any, wanted: str | None, source: str) -> Any:
     """Return the wanted split, the only one, or the training split."""
     if not isinstance(opened, dict):
         if wanted is not None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hf_metalr.cli.data.mask_folders import has_masks, open_masks
 from hf_metalr.cli.data.near import near_misses
 from hf_metalr.cli.errors import UserError
 
@@ -71,7 +72,10 @@ def _open_folder(source: str, folder: Path) -> Any:
 
         return _guarded(source, load_from_disk, str(folder))
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
-    if any(path.suffix.lower() in IMAGE_SUFFIXES for path in files):
+    images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    if has_masks(folder, images):
+        return open_masks(folder, images)
+    if images:
         return _load(source, path="imagefolder", data_dir=str(folder))
     tables = [path for path in files if path.suffix.lower() in BUILDERS]
     if tables:

@@ -1,0 +1,99 @@
+"""The bounds of every layer group's rate: the trust region of its weights, within min_lr and max_lr."""
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import geometric_mean
+
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
+
+from hf_metalr.engine.config import MetaLRConfig
+from hf_metalr.engine.rates import base_lrs, set_base_lr
+from hf_metalr.equations import Bounds, head_bounds, relative_bounds, weight_size
+from hf_metalr.layer_groups import LayerGroup
+
+# They keep betas too, but step by the gradient's size or by a share of the weights' own.
+_OTHER_STEPS = ("sgd", "lamb", "lars")
+
+
+def lr_bounds(
+    model: nn.Module, optimizer: Optimizer, layer_groups: Sequence[LayerGroup], config: MetaLRConfig
+) -> dict[str, Bounds]:
+    """Return the bounds of every learned rate, from the present weights.
+
+    ``min_lr`` and ``max_lr`` alone where ``config.trust_region`` is off, or the optimizer's steps are not of size
+    ``α``: those that keep ``betas`` (Adam and its kin, Lion) are taken to be, but for LAMB and LARS.
+    """
+    in_training = base_lrs(optimizer)
+    learned = [group.name for group in layer_groups if group.name in in_training]
+    if not has_trust_region(optimizer, config):
+        return dict.fromkeys(learned, Bounds(config.min_lr, config.max_lr))
+    parameters = dict(model.named_parameters())
+    batch_norm = any(isinstance(module, _BatchNorm) for module in model.modules())
+    found: dict[str, Bounds | None] = {}
+    for group in layer_groups:
+        matrices = [parameters[name] for name in group.parameter_names if parameters[name].ndim > 1]
+        found[group.name] = _trusted(matrices, group.is_head, batch_norm)
+    heads = {group.name for group in layer_groups if group.is_head}
+    others = [bounds for name, bounds in found.items() if bounds is not None and name not in heads]
+    # Norms and biases by themselves have no size of their own: what the layers with matrices bear on the whole.
+    middle = Bounds(*map(geometric_mean, zip(*others, strict=True))) if others else Bounds(0.0, math.inf)
+    return {name: (found[name] or middle).within(config.min_lr, config.max_lr) for name in learned}
+
+
+def move_into_bounds(optimizer: Optimizer, scheduler: object | None, bounds: dict[str, Bounds]) -> dict[str, float]:
+    """Bring every rate that is not 0 into its bounds; return those that were moved, as they were."""
+    moved = {}
+    for name, lr in base_lrs(optimizer).items():
+        within = brought_into(lr, bounds[name])
+        if lr != within:
+            set_base_lr(optimizer, scheduler, name, within)
+            moved[name] = lr
+    return moved
+
+
+def has_trust_region(optimizer: Optimizer, config: MetaLRConfig) -> bool:
+    """Return whether the trust region acts: it is on, and the optimizer's steps are taken to be of size ``α``."""
+    other = type(optimizer).__name__.lower().startswith(_OTHER_STEPS)
+    return config.trust_region and "betas" in optimizer.defaults and not other
+
+
+def brought_into(lr: float, bounds: Bounds) -> float:
+    """Return a rate within its bounds; 0, the rate of a frozen group, stays.
+
+    >>> brought_into(1e-2, Bounds(1e-4, 1e-3)), brought_into(0.0, Bounds(1e-4, 1e-3))
+    (0.001, 0.0)
+    """
+    return lr if lr == 0 else bounds.clip(lr)
+
+
+def resumed_bounds(
+    saved: Mapping[str, Sequence[float]], optimizer: Optimizer, config: MetaLRConfig
+) -> dict[str, Bounds]:
+    """Return the bounds that a resumed run goes on with: those of the weights it began with.
+
+    The weights have moved since, and with them the bounds would. ``min_lr`` and ``max_lr`` are the present run's.
+    """
+    wide = Bounds(config.min_lr, config.max_lr)
+    if not has_trust_region(optimizer, config):
+        return dict.fromkeys(saved, wide)
+    return {name: Bounds(*bounds).within(*wide) for name, bounds in saved.items()}
+
+
+def _trusted(matrices: Sequence[Tensor], is_head: bool, batch_norm: bool) -> Bounds | None:
+    if is_head:
+        return head_bounds(max(_inputs(matrix) for matrix in matrices)) if matrices else None
+    size = weight_size(map(_whole, matrices))
+    return None if size is None else relative_bounds(size, batch_norm)
+
+
+def _inputs(matrix: Tensor) -> int:
+    """How many inputs feed one output: a weight is (outputs, inputs, …)."""
+    return matrix.shape[1:].numel()
+
+
+def _whole(matrix: Tensor) -> Tensor:
+    """Gather what is sharded over processes (FSDP2)."""
+    return matrix.full_tensor() if isinstance(matrix, DTensor) else matrix

@@ -1,0 +1,109 @@
+"""From the learned rates of a run to the facts of its model card."""
+
+from collections.abc import Iterable
+
+from hf_metalr.hub.learned_rates import LearnedRates
+from hf_metalr.model_card import CardFacts
+
+# By it the Hub lists an adapter with its base model. PEFT writes local paths behind it too.
+_ADAPTER_TAG = "base_model:adapter:"
+
+# Ends of class names, the Hub's task for them, and the end of the auto class that loads them.
+_TASKS = {
+    "ForImageClassification": ("image-classification", "ForImageClassification"),
+    "ForSequenceClassification": ("text-classification", "ForSequenceClassification"),
+    "ForTokenClassification": ("token-classification", "ForTokenClassification"),
+    "ForSemanticSegmentation": ("image-segmentation", "ForSemanticSegmentation"),
+    "ForObjectDetection": ("object-detection", "ForObjectDetection"),
+    "ForAudioClassification": ("audio-classification", "ForAudioClassification"),
+    "ForQuestionAnswering": ("question-answering", "ForQuestionAnswering"),
+    "ForMultipleChoice": ("multiple-choice", "ForMultipleChoice"),
+    "ForMaskedLM": ("fill-mask", "ForMaskedLM"),
+    "ForCausalLM": ("text-generation", "ForCausalLM"),
+    "LMHeadModel": ("text-generation", "ForCausalLM"),
+    "ForCTC": ("automatic-speech-recognition", "ForCTC"),
+}
+
+
+def task_of(model_class: str | None) -> str | None:
+    """Return the Hub's task of a Transformers class by the end of its name.
+
+    >>> task_of("ViTForImageClassification"), task_of("MyNet")
+    ('image-classification', None)
+    """
+    return next((task for end, (task, _) in _TASKS.items() if (model_class or "").endswith(end)), None)
+
+
+def auto_class_of(model_class: str | None) -> str:
+    """Return the auto class that loads a Transformers class, or the class itself.
+
+    >>> auto_class_of("ViTForImageClassification"), auto_class_of("GPT2LMHeadModel"), auto_class_of("MyNet")
+    ('AutoModelForImageClassification', 'AutoModelForCausalLM', 'MyNet')
+    """
+    name = model_class or "AutoModel"
+    return next((f"AutoModel{auto}" for end, (_, auto) in _TASKS.items() if name.endswith(end)), name)
+
+
+def card_facts(
+    rates: LearnedRates,
+    model_name: str,
+    repo_id: str | None = None,
+    figure_file: str | None = None,
+    license: str | None = None,  # noqa: A002  # the name that Transformers and the Hub use
+    language: str | list[str] | None = None,
+    tags: Iterable[str] = (),
+) -> CardFacts:
+    """Return what a model card says about a run.
+
+    Args:
+        rates: what the run learned.
+        model_name: what the model is called.
+        repo_id: where the Hub has it; without one the code of the card loads a folder.
+        figure_file: picture of the learned rates, relative to the card.
+        license: licence id of the Hub.
+        language: language code(s) of the data.
+        tags: tags besides those of every card of this package.
+    """
+    groups = rates.layer_groups
+    return CardFacts(
+        model_name=model_name,
+        initial_lrs={group.name: group.first_lr for group in groups},
+        learned_lrs={group.name: group.last_lr for group in groups},
+        late_lrs={group.name: group.late_lr for group in groups},
+        held_groups=tuple(group.name for group in groups if group.held),
+        meta_estimator=rates.meta_estimator,
+        settings={"lr_update": rates.lr_update, **rates.settings, "seed": rates.seed},
+        model_class=auto_class_of(rates.model_class),
+        base_model=rates.base_model,
+        dataset=rates.dataset,
+        dataset_name=rates.dataset_name,
+        dataset_text=_run(rates),
+        task=rates.task,
+        results=rates.results,
+        figure_file=figure_file,
+        versions=rates.versions,
+        license=license,
+        language=language,
+        library=rates.library,
+        tags=[tag for tag in tags if not tag.startswith(_ADAPTER_TAG)] + _adapter_tag(rates),
+        repo_id=repo_id,
+        reproducible=True,
+    )
+
+
+def _adapter_tag(rates: LearnedRates) -> list[str]:
+    return [f"{_ADAPTER_TAG}{rates.base_model}"] if rates.library == "peft" and rates.base_model else []
+
+
+def _run(rates: LearnedRates) -> str:
+    parameters = sum(group.parameters for group in rates.layer_groups)
+    text = f"{rates.steps} optimizer steps of {rates.optimizer} over {parameters:,} trainable parameters"
+    if rates.train_seconds is not None:
+        text += f" in {_duration(rates.train_seconds)}"
+    return f"{text}."
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

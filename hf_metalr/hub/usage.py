@@ -1,0 +1,71 @@
+"""The code that a model card shows: how to load the model, and how to train another one like it."""
+
+import json
+from collections.abc import Mapping
+
+# A file that only the author has, or a word for the comment below; and what the launcher decides.
+_NOT_IN_CODE = {"init_lrs", "world_size"}
+_NOT_FINITE = ("inf", "-inf", "nan")
+
+
+def loading_code(library: str | None, model_class: str, repo_id: str, base_model: str | None) -> str:
+    """Return Python code that loads a model.
+
+    Args:
+        library: "transformers", "peft", or None for a module of the user's own code.
+        model_class: the class to load it with; of an adapter, that of its base model.
+        repo_id: Hub id or folder of the model.
+        base_model: Hub id of an adapter's base model.
+
+    >>> print(loading_code("transformers", "AutoModel", "me/model", None))
+    from transformers import AutoModel
+    <BLANKLINE>
+    model = AutoModel.from_pretrained("me/model")
+    """
+    if library == "transformers":
+        return f'from transformers import {model_class}\n\nmodel = {model_class}.from_pretrained("{repo_id}")'
+    if library == "peft":
+        return (
+            f"from peft import PeftModel\nfrom transformers import {model_class}\n\n"
+            f'base = {model_class}.from_pretrained("{base_model or "the/base-model"}")\n'
+            f'model = PeftModel.from_pretrained(base, "{repo_id}")'
+        )
+    return (
+        "from huggingface_hub import hf_hub_download\nfrom safetensors.torch import load_file\n\n"
+        f"model = {model_class}(...)  # of the author's own code\n"
+        f'model.load_state_dict(load_file(hf_hub_download("{repo_id}", "model.safetensors")))'
+    )
+
+
+def training_code(settings: Mapping[str, object], repo_id: str) -> str:
+    """Return Python code that trains with the same settings, and a line that starts from the learned rates.
+
+    Args:
+        settings: fields of `MetaLRTrainingArguments`, and what the launcher decides.
+        repo_id: Hub id or folder of the model.
+
+    >>> print(training_code({"learning_rate": 1e-3}, "me/model"))
+    from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments
+    <BLANKLINE>
+    args = MetaLRTrainingArguments(
+        output_dir="out",
+        learning_rate=0.001,
+        # init_lrs="me/model",  # to start from the rates learned here
+    )
+    trainer = MetaLRTrainer(model=model, args=args, train_dataset=train_dataset)
+    trainer.train()
+    """
+    arguments = [f"{name}={_python(value)}" for name, value in settings.items() if name not in _NOT_IN_CODE]
+    lines = "".join(f"    {argument},\n" for argument in ['output_dir="out"', *arguments])
+    return (
+        "from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments\n\n"
+        f"args = MetaLRTrainingArguments(\n{lines}"
+        f'    # init_lrs="{repo_id}",  # to start from the rates learned here\n)\n'
+        "trainer = MetaLRTrainer(model=model, args=args, train_dataset=train_dataset)\ntrainer.train()"
+    )
+
+
+def _python(value: object) -> str:
+    if value in _NOT_FINITE:  # as JSON has them
+        return f'float("{value}")'
+    return json.dumps(value) if isinstance(value, str) else str(value)

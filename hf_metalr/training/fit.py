@@ -1,0 +1,209 @@
+"""From a table, its splits and a model to a fine-tuned model: the trainer, the run and what it measured."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import EarlyStoppingCallback
+
+from hf_metalr.trainer import MetaLRTrainer, MetaLRTrainingArguments
+from hf_metalr.trainer.recovery import last_complete_checkpoint
+from hf_metalr.training.augmentation import Augmentation
+from hf_metalr.training.losses import (
+    Loss,
+    balanced_weights,
+    positive_weights,
+    weighted_binary_cross_entropy,
+    weighted_cross_entropy,
+)
+from hf_metalr.training.masks import IGNORED
+from hf_metalr.training.models import Loaded
+from hf_metalr.training.samples import ImagePreparation, Samples, TextCollator, TextPreparation, collate
+from hf_metalr.training.scoring import make_scoring
+from hf_metalr.training.splits import TEST, TRAIN, VALIDATION
+from hf_metalr.training.targets import Targets
+from hf_metalr.training.tasks import LOWER_IS_BETTER, Task
+
+METRICS_NAME = "metrics.json"
+# What `evaluate` of a Trainer adds to the metrics.
+_NOT_METRICS = ("runtime", "samples_per_second", "steps_per_second", "epoch", "jit_compilation_time")
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is to be learned from what.
+
+    Attributes:
+        dataset: table with all rows.
+        columns: of the input and, for a segmentation, of the mask.
+        task: what the model is to do.
+        targets: of every row.
+        splits: the rows of train and perhaps validation and test.
+    """
+
+    dataset: Any
+    columns: tuple[str, str | None]
+    task: Task
+    targets: Targets
+    splits: Mapping[str, Sequence[int]]
+
+
+def evaluation_settings(task: Task, validated: bool, metric: str | None = None) -> dict[str, Any]:
+    """Return the training arguments that evaluate and save once per epoch and keep the best model by validation.
+
+    Args:
+        task: names the metric.
+        validated: whether there is a validation split.
+        metric: chooses the best model instead of the task's own.
+
+    Raises:
+        ValueError: the metric is none of the task's, or there is no validation split to measure it on.
+    """
+    if metric is not None and not validated:
+        raise ValueError(f"The metric {metric!r} needs a validation split. Give one, or leave the metric out.")
+    if metric is not None and metric not in ("loss", *task.metrics):
+        raise ValueError(
+            f"The metric of the task '{task.name}' must be one of loss, {', '.join(task.metrics)}, found {metric!r}."
+        )
+    settings: dict[str, Any] = {
+        "save_strategy": "epoch",
+        "save_total_limit": 2,
+        "restore_callback_states_from_checkpoint": True,  # patience goes on counting where it was
+        "logging_strategy": "epoch",
+        "remove_unused_columns": False,  # samples are made from columns that no model knows
+        "batch_eval_metrics": task.name == "segmentation",
+        "eval_strategy": "epoch" if validated else "no",
+    }
+    if validated:
+        best = metric or task.best_metric
+        settings |= {
+            "load_best_model_at_end": True,
+            "metric_for_best_model": best,
+            "greater_is_better": best not in LOWER_IS_BETTER,
+        }
+    return settings
+
+
+def make_trainer(
+    study: Study,
+    loaded: Loaded,
+    args: MetaLRTrainingArguments,
+    *,
+    augmentation: Augmentation | None = None,
+    balanced: bool = False,
+    patience: int | None = None,
+) -> MetaLRTrainer:
+    """Build the trainer of a study.
+
+    Args:
+        study: data, task and splits.
+        loaded: model and processor.
+        args: of the training.
+        augmentation: of the training images.
+        balanced: whether every class weighs the same in the loss.
+        patience: how many evaluations without a better metric end the training; None for no end before time.
+
+    Raises:
+        ValueError: class weights for a regression, or patience without validation.
+    """
+    if patience is not None and VALIDATION not in study.splits:
+        raise ValueError("Early stopping needs a validation split. Give one, or leave the patience out.")
+    return MetaLRTrainer(
+        model=loaded.model,
+        args=args,
+        train_dataset=make_samples(study, loaded, TRAIN, augmentation),
+        eval_dataset=make_samples(study, loaded, VALIDATION) if VALIDATION in study.splits else None,
+        processing_class=loaded.processor,
+        data_collator=collate if study.task.modality == "image" else TextCollator(loaded.processor),
+        compute_loss_func=balanced_loss(study) if balanced else None,
+        callbacks=[EarlyStoppingCallback(patience)] if patience is not None else None,
+        **make_scoring(study.task, len(study.targets.names)),
+    )
+
+
+def make_samples(study: Study, loaded: Loaded, split: str, augmentation: Augmentation | None = None) -> Samples:
+    """Return the samples of a split, prepared for a model."""
+    config = loaded.model.config
+    prepare: ImagePreparation | TextPreparation
+    if study.task.modality == "image":
+        prepare = ImagePreparation(loaded.processor, getattr(config, "num_channels", 3))
+    else:
+        prepare = TextPreparation(loaded.processor, config)
+    rows = study.splits[split]
+    return Samples(study.dataset, rows, study.columns, study.targets, study.task, prepare, augmentation)
+
+
+def balanced_loss(study: Study) -> Loss:
+    """Return the loss in which every class weighs the same, by its frequency in the training rows.
+
+    Raises:
+        ValueError: a regression has no classes.
+    """
+    rows, targets = study.splits[TRAIN], study.targets
+    if study.task.name == "regression":
+        raise ValueError("Class weights need classes, but the task is a regression. Leave them out.")
+    if study.task.name == "multi-label":
+        sums = [int(sum(column)) for column in zip(*(targets.values[row] for row in rows), strict=True)]
+        return weighted_binary_cross_entropy(positive_weights(sums, len(rows)))
+    if study.task.name == "segmentation":
+        sums = [sum(column) for column in zip(*(targets.pixels[row] for row in rows), strict=True)]
+        return weighted_cross_entropy(balanced_weights(sums), IGNORED)
+    values = [targets.values[row] for row in rows]
+    return weighted_cross_entropy(balanced_weights([values.count(number) for number in range(len(targets.names))]))
+
+
+def fit(trainer: MetaLRTrainer, study: Study, loaded: Loaded, resume: bool = False) -> dict[str, dict[str, float]]:
+    """Train, then measure validation and, once and last, test; save model, processor and `metrics.json`.
+
+    Args:
+        trainer: of `make_trainer`.
+        study: the same.
+        loaded: the same.
+        resume: go on from the newest complete checkpoint of the output folder, if there is one.
+
+    Returns:
+        The metrics by split; NaN where one is not defined.
+    """
+    folder = Path(str(trainer.args.output_dir))
+    checkpoint = last_complete_checkpoint(folder, trainer.args.world_size) if resume and folder.is_dir() else None
+    trainer.train(resume_from_checkpoint=checkpoint)
+    metrics = {}
+    if VALIDATION in study.splits:
+        metrics[VALIDATION] = _measured(trainer.evaluate(), "eval_")
+    if TEST in study.splits:
+        test = make_samples(study, loaded, TEST)
+        metrics[TEST] = _measured(trainer.evaluate(test, metric_key_prefix="test"), "test_")
+    trainer.save_model()
+    if trainer.is_world_process_zero():
+        write_json(folder / METRICS_NAME, metrics)
+    return metrics
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON for other programs: what is not a finite number becomes null."""
+    path.write_text(json.dumps(finite(content), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def finite(content: Any) -> Any:
+    """Return nested lists and mappings with None for every float that JSON cannot hold.
+
+    >>> finite({"auroc": float("nan"), "sizes": [1, 2]})
+    {'auroc': None, 'sizes': [1, 2]}
+    """
+    if isinstance(content, Mapping):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def _measured(metrics: Mapping[str, float], prefix: str) -> dict[str, float]:
+    names = {key: key.removeprefix(prefix) for key in metrics}
+    return {
+        name: float(metrics[key])
+        for key, name in names.items()
+        if name not in _NOT_METRICS and not name.startswith("model_preparation")
+    }

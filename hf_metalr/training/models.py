@@ -1,0 +1,159 @@
+"""A pre-trained model with a new head for the task, and its processor."""
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from hf_metalr.quiet_loading import quiet_loading
+from hf_metalr.training.tasks import Task
+
+# PyTorch's share of the newest batch in the running statistics. Some conversions from TensorFlow carry its "momentum",
+# which is the share of the old value, and would evaluate with the statistics of the last batch alone.
+USUAL_MOMENTUM, LARGEST_MOMENTUM = 0.1, 0.5
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to be fine-tuned.
+
+    Attributes:
+        model: with a head for the task, in float32.
+        processor: image processor or tokenizer.
+        notes: what was changed or drawn anew, one sentence each.
+    """
+
+    model: Any
+    processor: Any
+    notes: list[str]
+
+
+def load_model(
+    source: str,
+    task: Task,
+    names: list[str],
+    *,
+    settings: dict[str, Any] | None = None,
+    seed: int = 0,
+    trust_remote_code: bool = False,
+) -> Loaded:
+    """Load a model of the Hub or a folder with a head for a task.
+
+    Args:
+        source: Hub id or folder.
+        task: what it is to do.
+        names: of the classes or labels, in the order of their numbers.
+        settings: changes of the configuration, such as `{"classifier_dropout_prob": 0.2}`.
+        seed: of the new head.
+        trust_remote_code: whether code of a Hub model may run.
+
+    Raises:
+        ValueError: no such model, no processor or not one for this input, an unknown setting, or weights of another
+            network.
+    """
+    import transformers
+
+    common = {"trust_remote_code": trust_remote_code}
+    try:
+        config = transformers.AutoConfig.from_pretrained(source, **common)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"The model '{source}' is neither a folder with a model nor a Hub model within reach ({_first_line(error)})"
+        ) from error
+    _configure(config, task, names, settings or {}, source)
+    processor = _load_processor(source, task, common)
+    torch.manual_seed(seed)
+    try:
+        with quiet_loading():
+            model, info = getattr(transformers, task.auto_class).from_pretrained(
+                source,
+                config=config,
+                dtype=torch.float32,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+                **common,
+            )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"The model '{source}' cannot be loaded for {task.name} of {task.modality}s ({_first_line(error)})"
+        ) from error
+    if task.modality == "text":
+        model.config.pad_token_id = processor.pad_token_id
+    notes = [*_note_missing(model, info, source), *_note_momentum(model)]
+    return Loaded(model, processor, notes)
+
+
+def _configure(config: Any, task: Task, names: list[str], settings: dict[str, Any], source: str) -> None:
+    for name, value in settings.items():
+        if not hasattr(config, name):
+            raise ValueError(
+                f"The configuration of '{source}' has no {name!r}. It has: {', '.join(sorted(config.to_dict()))}."
+            )
+        setattr(config, name, value)
+    config.id2label = dict(enumerate(names))  # sets num_labels as well
+    config.label2id = {name: number for number, name in enumerate(names)}
+    if task.problem_type is not None:
+        config.problem_type = task.problem_type
+
+
+def _load_processor(source: str, task: Task, common: dict[str, Any]) -> Any:
+    from transformers import AutoImageProcessor, AutoTokenizer
+
+    kind, auto = ("image processor", AutoImageProcessor) if task.modality == "image" else ("tokenizer", AutoTokenizer)
+    try:
+        processor = auto.from_pretrained(source, **common)
+    except (OSError, ValueError, ImportError) as error:
+        raise ValueError(
+            f"The model '{source}' has no {kind} for {task.modality}s ({_first_line(error)}). Is it a model for "
+            "another kind of input? Otherwise save that of the model it came from beside it."
+        ) from error
+    if task.modality == "text" and processor.pad_token is None:
+        if processor.eos_token is None:
+            raise ValueError(f"The tokenizer of '{source}' has no padding token, so texts make no batch.")
+        processor.pad_token = processor.eos_token
+    if task.name == "segmentation":
+        if "segmentation_maps" not in inspect.signature(processor.preprocess).parameters:
+            raise ValueError(
+                f"The image processor of '{source}' ({type(processor).__name__}) takes no masks. Use a model for "
+                "semantic segmentation, such as SegFormer, MobileViT, MobileNetV2, BEiT or DPT."
+            )
+        processor.do_reduce_labels = False  # of ADE20k, where 0 is no class; in the user's masks it is one
+    return processor
+
+
+def _note_missing(model: nn.Module, info: dict[str, Any], source: str) -> list[str]:
+    """Say what was drawn anew; refuse weights that hardly fit."""
+    missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    new = sum(sizes.get(name, 0) for name in missing)
+    tensors = sum(name in sizes for name in missing)
+    if tensors > len(sizes) / 2:
+        raise ValueError(
+            f"The weights of '{source}' lack {tensors} of the {len(sizes)} tensors of {type(model).__name__}: they are "
+            "those of another network."
+        )
+    if not tensors:
+        return []
+    return [f"new and random: {tensors} of {len(sizes)} tensors ({new / sum(sizes.values()):.1%} of the parameters)"]
+
+
+def _note_momentum(model: nn.Module) -> list[str]:
+    layers = [
+        module
+        for module in model.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm)
+        and module.momentum is not None
+        and module.momentum > LARGEST_MOMENTUM
+    ]
+    if not layers:
+        return []
+    found, rule = layers[0].momentum, "would evaluate with the statistics of the last batch alone"
+    for module in layers:
+        module.momentum = USUAL_MOMENTUM
+    return [f"BatchNorm momentum {found} {rule}: set to {USUAL_MOMENTUM}"]
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0]

@@ -1,0 +1,93 @@
+"""The options of `train` are the fields of the training arguments, and what the user sets wins."""
+
+import argparse
+import dataclasses
+import math
+
+import pytest
+from transformers import TrainingArguments
+
+from hf_metalr import MetaLRTrainingArguments
+from hf_metalr.cli.errors import UserError
+from hf_metalr.cli.training.arguments import training_arguments
+from hf_metalr.cli.training.fields import read_fields
+from hf_metalr.cli.training.options import AUGMENTATIONS, TASK_NAMES, add_options
+from hf_metalr.training.tasks import TASKS, Task
+
+TASK = Task("classification", "image")
+
+
+def build(*arguments: str, task: Task = TASK, validated: bool = True) -> MetaLRTrainingArguments:
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    line = ["--model", "m", "--data", "d", "--output-dir", "o", *arguments]
+    return training_arguments(parser.parse_args(line), task, validated)
+
+
+def test_the_fields_read_from_the_source_are_those_of_the_class():
+    inherited = {field.name for field in dataclasses.fields(TrainingArguments)}
+    own = [field for field in dataclasses.fields(MetaLRTrainingArguments) if field.name not in inherited]
+    assert [(f.name, f.default, f.help) for f in read_fields()] == [
+        (field.name, field.default, field.metadata["help"]) for field in own
+    ]
+
+
+def test_every_field_of_the_class_is_an_option_that_reaches_it():
+    given = {
+        "meta_estimator": "lookahead", "lr_update": "log_adam", "hyper_lr": 0.05, "hyper_lr_decay": 30.0,
+        "meta_every": 2, "meta_batch_size": 3, "min_lr": 1e-7, "max_lr": 0.1, "max_lr_change": 3.0,
+        "layer_groups": "tensor", "backbone_lr_scale": 0.5, "head_hold_steps": 4, "meta_split": 0.25,
+        "init_lrs": "somewhere", "report_transferability": True, "trust_region": False,
+    }  # fmt: skip
+    line = []
+    for name, value in given.items():
+        option = name.replace("_", "-")
+        line.append(
+            {True: f"--{option}", False: f"--no-{option}"}[value] if type(value) is bool else f"--{option}={value}"
+        )
+    args = build(*line)
+    assert {name: getattr(args, name) for name in given} == given
+    assert build("--head-hold-epochs", "1.5").head_hold_epochs == 1.5
+    assert build("--meta-estimator=next_batch", "--lr-update=log_adam", "--meta-horizon=3").meta_horizon == 3
+    assert build("--hyper-lr-decay", "inf").hyper_lr_decay == math.inf
+    assert given.keys() | {"head_hold_epochs", "meta_horizon"} == {field.name for field in read_fields()}
+
+
+def test_what_is_not_given_has_the_default_of_the_class():
+    args, plain = build(), MetaLRTrainingArguments("o")
+    for name in [*(field.name for field in read_fields()), "learning_rate", "num_train_epochs", "weight_decay", "seed"]:
+        expected = 0 if name == "seed" else getattr(plain, name)  # 0 is the seed of every command
+        assert getattr(args, name) == expected, name
+
+
+def test_the_lists_in_the_help_are_those_of_the_library():
+    assert TASK_NAMES == TASKS
+    assert AUGMENTATIONS == ("none", "light", "medical")
+
+
+def test_the_best_model_is_chosen_by_the_metric_in_its_direction():
+    assert (build().metric_for_best_model, build().greater_is_better) == ("balanced_accuracy", True)
+    regression = build(task=Task("regression", "text"))
+    assert (regression.metric_for_best_model, regression.greater_is_better) == ("rmse", False)
+    assert build("--metric", "loss").greater_is_better is False
+    assert build(validated=False).load_best_model_at_end is False
+
+
+def test_any_other_field_is_set_by_name_and_wins():
+    args = build("--set", "warmup_steps=5", "lr_scheduler_type=cosine", "save_total_limit=1", "weight_decay=1e-3")
+    assert (args.warmup_steps, str(args.lr_scheduler_type.value), args.save_total_limit) == (5, "cosine", 1)
+    assert args.weight_decay == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("warmup_step=5", r"'warmup_step' is no field of TrainingArguments\. The fields are: warmup_steps"),
+        ("learning_rate=1", r"'learning_rate': use --learning-rate"),
+        ("lr_scheduler_type=cosin", r"the training arguments are refused.*cosin"),
+        ("weight_decay=much", r"'weight_decay' must be a number or true or false, found 'much'"),
+    ],
+)
+def test_what_is_no_field_or_value_is_refused(setting, message):
+    with pytest.raises(UserError, match=message):
+        build("--set", setting)

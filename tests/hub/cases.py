@@ -1,0 +1,281 @@
+"""Cases against a Hub of our own. `test_hub.py` runs them in a process that has never been offline.
+
+The endpoint is read when huggingface_hub is imported, hence the order here. By hand:
+`HF_METALR_HUB_CASES=1 pytest tests/hub/cases.py`.
+"""
+
+import atexit
+import os
+import tempfile
+
+from tests.hub.server import Hub, Repo
+
+TOKEN = "hf_" + "verysecret" * 3
+HOME = tempfile.mkdtemp(prefix="home-of-dr-jones-")
+hub = Hub(TOKEN).__enter__()
+atexit.register(hub.__exit__)
+os.environ |= {
+    "HF_ENDPOINT": hub.url,
+    "HF_HUB_OFFLINE": "0",
+    "HF_HUB_DISABLE_XET": "1",
+    "HF_HOME": f"{HOME}/.cache/huggingface",
+    "HOME": HOME,
+    "HF_TOKEN": TOKEN,
+}
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from transformers import AutoModelForImageClassification, AutoModelForSequenceClassification, ViTImageProcessor
+
+from hf_metalr.hub import LEARNED_RATES_NAME, LearnedRates
+from hf_metalr.hub.upload import UploadError
+from hf_metalr.trainer import publication, warm_start
+from tests.trainer.tiny import Images, Texts, make_bert, make_trainer, make_vit
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),  # huggingface_hub's own upload
+    pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning"),  # from PEFT
+]
+PUBLIC = {"README.md", "config.json", "learned_rates.png", "metalr.json", "metalr_history.jsonl", "model.safetensors"}
+IMAGES = torch.stack([Images(4)[index]["pixel_values"] for index in range(4)])
+
+
+@pytest.fixture(autouse=True)
+def _fresh_hub(monkeypatch):
+    hub.repos.clear()
+    hub.objects.clear()
+    hub.received.clear()
+    hub.requests.clear()
+    hub.mode, hub.drops = "lfs", 0
+    monkeypatch.setattr(time, "sleep", lambda _: None)  # between the retries of the client
+
+
+@pytest.fixture
+def folder():
+    return Path(tempfile.mkdtemp(dir=HOME)) / "scans"
+
+
+def trained(folder, model=None, train=None, **settings):
+    trainer = make_trainer(folder, model, train, lr_update="log_adam", hub_model_id="alice/scans", **settings)
+    trainer.train()
+    return trainer
+
+
+def files() -> dict[str, bytes]:
+    return hub.repos["alice/scans"].files
+
+
+def card() -> dict:
+    return yaml.safe_load(files()["README.md"].decode().split("---\n")[1])
+
+
+@pytest.mark.parametrize("mode", ["lfs", "regular"])
+def test_what_was_pushed_answers_as_what_was_trained(folder, mode):
+    hub.mode = mode
+    trainer = trained(folder, processing_class=ViTImageProcessor(size={"height": 16, "width": 16}))
+    trainer.push_to_hub()
+    assert set(files()) == PUBLIC | {"preprocessor_config.json"}
+    assert bool(hub.objects) == (mode == "lfs")
+    loaded = AutoModelForImageClassification.from_pretrained("alice/scans").eval()
+    with torch.no_grad():
+        assert torch.equal(loaded(IMAGES).logits, trainer.model.eval()(IMAGES).logits)
+
+
+@pytest.mark.parametrize("mode", ["lfs", "regular"])
+def test_a_second_push_of_the_same_makes_no_commit(folder, mode):
+    hub.mode = mode
+    trainer = trained(folder)
+    first = trainer.push_to_hub()
+    second = trainer.push_to_hub()
+    assert len(hub.repos["alice/scans"].commits) == 1
+    assert first.oid == second.oid
+    trainer.push_to_hub(license="mit")  # something did change
+    assert len(hub.repos["alice/scans"].commits) == 2
+
+
+@pytest.mark.parametrize("mode", ["lfs", "regular"])
+def test_an_interrupted_upload_is_one_error_and_a_repeat_succeeds(folder, mode):
+    hub.mode = mode
+    trainer = trained(folder)
+    hub.drops = 10_000
+    with pytest.raises(UploadError, match=r"'alice/scans' was interrupted .* Nothing was committed; call it again"):
+        trainer.push_to_hub()
+    assert hub.repos["alice/scans"].files == {}
+    hub.drops = 0
+    trainer.push_to_hub()
+    assert set(files()) == PUBLIC
+
+
+def test_one_dropped_connection_is_survived(folder):
+    trainer = trained(folder)
+    hub.drops = 1
+    trainer.push_to_hub()
+    assert set(files()) == PUBLIC
+
+
+def test_a_wrong_token_is_one_clear_error(folder):
+    trainer = trained(folder, hub_token="hf_wrong")
+    with pytest.raises(UploadError) as caught:
+        trainer.push_to_hub()
+    assert str(caught.value) == (
+        "push_to_hub to 'alice/scans': the Hub answered 401: the token was refused. Log in with `hf auth login`, or "
+        "give one that may write as hub_token."
+    )
+    trained(folder / "right").push_to_hub()  # now there is a repository, and a token that may not write into it
+    trainer.hub_model_id = "alice/scans"
+    with pytest.raises(UploadError, match="401: the token was refused"):
+        trainer.push_to_hub()
+    assert len(hub.repos["alice/scans"].commits) == 1
+
+
+def test_a_wrong_token_is_told_before_training_too(folder):
+    with pytest.raises(UploadError, match="401: the token was refused"):
+        make_trainer(folder, hub_model_id="alice/scans", hub_token="hf_wrong", push_to_hub=True)
+    with pytest.raises(ValueError, match="alice/a scan"):
+        make_trainer(folder, hub_model_id="alice/a scan", push_to_hub=True)
+
+
+def forbidden() -> list[bytes]:
+    return [text.encode() for text in (TOKEN, HOME, Path(HOME).name)]
+
+
+def test_nothing_secret_is_uploaded(folder):
+    (folder / "runs").mkdir(parents=True)
+    (folder / "runs" / "events.out").write_text(f"{HOME} on ward-7")
+    (folder / "splits.json").write_text('["patient-17.png"]')
+    (folder / ".env").write_text(TOKEN)
+    (folder / "labels.txt").write_text("what the user puts there is uploaded")
+    make_vit().save_pretrained(folder / "_base")
+    model = type(make_vit()).from_pretrained(folder / "_base")
+    trainer = trained(folder, model, hub_token=TOKEN, init_lrs=rates_of_a_local_run(folder))
+    trainer.save_state()
+    trainer.push_to_hub()
+    assert HOME in (folder / "training_args.bin").read_bytes().decode("latin-1")  # so this test can fail
+    everything = b"".join([*hub.received, *files().values()])
+    for text in [*forbidden(), b"patient-17", b"ward-7"]:
+        assert text not in everything
+    assert set(files()) == PUBLIC | {"labels.txt"}
+
+
+def rates_of_a_local_run(folder) -> str:
+    trained(folder / "_before")
+    return str(folder / "_before")
+
+
+@pytest.mark.parametrize("strategy", ["every_save", "checkpoint"])
+def test_pushes_during_training_hold_no_secret_either(folder, strategy):
+    saving = {"save_strategy": "steps", "save_steps": 3, "hub_always_push": True}
+    trainer = trained(folder, push_to_hub=True, hub_token=TOKEN, hub_strategy=strategy, **saving)
+    trainer._finish_current_push()
+    pushed = set(files())
+    assert {"model.safetensors", "config.json"} <= pushed
+    assert "metalr_history.jsonl" not in pushed  # it grows while an upload goes on
+    assert any(name.startswith("last-checkpoint/optimizer") for name in pushed) == (strategy == "checkpoint")
+    # Of six quick steps, the save at the last can overtake the upload of the one before.
+    assert hub.repos["alice/scans"].commits[0].startswith("Training in progress, step ")
+    everything = b"".join([*hub.received, *files().values()])
+    assert TOKEN.encode() not in everything
+    assert not [name for name in pushed if name.endswith("training_args.bin")]
+    for name in pushed - {"last-checkpoint/trainer_state.json"}:
+        assert HOME.encode() not in files()[name], name
+
+
+def test_the_card_on_the_hub_says_how_to_load_and_what_was_learned(folder):
+    trainer = trained(folder, eval_dataset=Images(7), eval_strategy="epoch")
+    trainer.push_to_hub(dataset="Scans", dataset_tags="alice/scans-data", license="mit", tags="medical")
+    data, text = card(), files()["README.md"].decode()
+    assert data["library_name"] == "transformers"
+    assert {"metalr", "medical"} <= set(data["tags"])
+    assert data["license"] == "mit"
+    assert data["datasets"] == ["alice/scans-data"]
+    ((result,),) = (model["results"] for model in data["model-index"])
+    assert result["dataset"]["name"] == "Scans"
+    assert result["metrics"][0]["value"] == trainer.state.log_history[-2]["eval_loss"]
+    assert 'AutoModelForImageClassification.from_pretrained("alice/scans")' in text
+    for name, lr in trainer.learning_rates.items():
+        assert f"| `{name}` | 1.00e-03 | {lr:.2e} |" in text
+    assert files()["learned_rates.png"].startswith(b"\x89PNG")
+
+
+def test_an_adapter_is_pushed_and_loaded_by_peft(folder, monkeypatch):
+    peft = pytest.importorskip("peft")
+    said: list[str] = []
+    monkeypatch.setattr(publication.logger, "warning", said.append)
+    make_bert().save_pretrained(folder / "base")
+    config = peft.LoraConfig(task_type="SEQ_CLS", r=2, target_modules=["query", "value"])
+    base = AutoModelForSequenceClassification.from_pretrained(folder / "base")
+    trainer = trained(folder / "out", peft.get_peft_model(base, config), Texts(48))
+    trainer.push_to_hub()
+    (warning,) = said  # PEFT's own file names the base as it was loaded
+    assert f"adapter_config.json names the base model as {str(folder / 'base')!r}" in warning
+    assert HOME.encode() not in files()["README.md"] + files()["metalr.json"]
+    assert card()["library_name"] == "peft"
+    assert {"metalr", "lora"} <= set(card()["tags"])
+    assert b"PeftModel.from_pretrained(base" in files()["README.md"]
+    base = AutoModelForSequenceClassification.from_pretrained(folder / "base")
+    loaded = peft.PeftModel.from_pretrained(base, "alice/scans").eval()
+    tokens = Texts(4).tokens
+    with torch.no_grad():
+        assert torch.equal(loaded(tokens).logits, trainer.model.eval()(tokens).logits)
+
+
+class PlainNet(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem, self.head = torch.nn.Conv2d(3, 4, 3), torch.nn.Linear(4, 3)
+
+    def forward(self, pixel_values, labels=None):
+        logits = self.head(self.stem(pixel_values).mean((2, 3)))
+        return (torch.nn.functional.cross_entropy(logits, labels), logits) if labels is not None else (logits,)
+
+
+def test_a_plain_module_is_pushed_and_loaded_as_the_card_says(folder):
+    trainer = trained(folder, PlainNet())
+    trainer.push_to_hub()
+    assert "library_name" not in card()
+    text = files()["README.md"].decode()
+    code = text.split("```python\n")[1].split("```")[0].replace("PlainNet(...)", "PlainNet()")
+    scope = {"PlainNet": PlainNet}
+    exec(code, scope)
+    with torch.no_grad():
+        assert torch.equal(scope["model"](IMAGES)[0], trainer.model(IMAGES)[0])
+
+
+def test_rates_learned_by_others_are_where_a_run_starts(folder, monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(warm_start.logger, "warning", said.append)
+    trained(folder, max_steps=12).push_to_hub()
+    learned = LearnedRates.load(folder / LEARNED_RATES_NAME)
+    second = make_trainer(folder / "second", make_vit(), init_lrs="alice/scans", learning_rate=5e-3)
+    second.create_optimizer_and_scheduler(4)
+    assert second.learning_rates == {group.name: group.late_lr for group in learned.layer_groups}
+    assert said == []
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    hub.requests.clear()
+    offline = make_trainer(folder / "third", make_vit(), init_lrs="alice/scans")
+    offline.create_optimizer_and_scheduler(4)
+    assert offline.learning_rates == second.learning_rates
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("alice/nothing", None, "neither a local path nor a model of the Hub that you may read"),
+        ("alice/other", {"config.json": b"{}"}, "has no metalr.json: it was not pushed by"),
+        ("alice/huge", {"metalr.json": b" " * (5 * 2**20)}, "must have at most 4194304 bytes, found 5242880"),
+        ("alice/broken", {"metalr.json": b"{"}, "is not valid JSON"),
+        ("alice/foreign", {"metalr.json": b'{"schema": "x"}'}, "found schema 'x'"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_message(folder, name, content, message):
+    if content is not None:
+        hub.repos[name] = Repo(files=dict(content), commits=["by hand"])
+    with pytest.raises(ValueError, match=message):
+        make_trainer(folder, init_lrs=name).train()
+    assert not [request for request in hub.requests if request.startswith("GET /alice/huge")]  # refused unread
