@@ -221,6 +221,7 @@ def test_given_priors_are_shown(vit, convnext):
 
 def test_progress_bars_can_be_switched_off(vit, capsys, request):
     request.addfinalizer(logging.enable_progress_bar)
+    logging.enable_progress_bar()  # another test may have switched them off
     rank_backbones([vit], image_data(), scores=[H_SCORE])
     assert Path(vit).name in capsys.readouterr().err
     disable_progress_bars()
