@@ -28,13 +28,14 @@ def against_the_sweep(rows: Sequence[Row], ours: str = "metalr", sweep: str = "a
         runs = validation.runs(ours, task)
         if best is None or not runs:
             continue
-        cells = []
+        cells, seeds = [], 0
         for rate in RATES:
             gains = [_gain(scores, ours, rate, sweep, best[0], runs) for scores in (validation, test)]
+            seeds = max(seeds, len(gains[0]))
             cells.append(" / ".join(f"{100 * np.mean(gain):+.1f}" if gain else "" for gain in gains).strip(" /"))
         own = [test.at(sweep, run, best[0]) for run in test.runs(sweep, task)]
         known = [value for value in own if value is not None]
-        table.append([task, f"{best[0]:g}", f"{best[1].mean:.3f} / {np.mean(known):.3f}", *cells, str(len(runs))])
+        table.append([task, f"{best[0]:g}", f"{best[1].mean:.3f} / {np.mean(known):.3f}", *cells, str(seeds)])
     return markdown_table(
         ["task", "best fixed rate", "its score", *(f"from {rate:g}" for rate in RATES), "seeds"], table
     )
@@ -120,6 +121,8 @@ def page(rows: Sequence[Row]) -> str:
         [
             "## One run against the best of a sweep (points, validation / test)",
             against_the_sweep(rows),
+            "## The same against fixed rates under a cosine schedule",
+            against_the_sweep(rows, sweep="adamw cosine"),
             "## Over initial rates, test",
             over_rates(rows, "metalr", RATES),
             over_rates(rows, "head_10x"),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from benchmarks.accuracy.summary import Row, Scores, estimate, task_of
 
@@ -81,6 +82,7 @@ def final_rates(rows: Sequence[Row]) -> Figure:
         axes.set_yscale("log")
         axes.set_title(task, loc="left", fontsize=10)
         axes.set_xlabel("layer group, input to head")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("learning rate")
     return figure

@@ -59,11 +59,13 @@ def _regrets(scores: Scores) -> str:
     rows = []
     for method in scores.methods:
         found = regrets(scores, method)
-        cells = [f"{100 * found[rate].mean:+.1f} ± {100 * found[rate].error:.1f}" for rate in RATES if rate in found]
-        if len(cells) == len(RATES):
-            rows.append([method, *cells, f"{100 * sum(found[rate].mean for rate in RATES) / len(RATES):+.1f}"])
-        elif None in found:
+        at = {rate: found[rate] for rate in RATES if rate in found}
+        cells = [f"{100 * at[rate].mean:+.1f} ± {100 * at[rate].error:.1f}" if rate in at else "" for rate in RATES]
+        if None in found:
             rows.append([method, *[""] * len(RATES), f"{100 * found[None].mean:+.1f}"])
+        elif at:  # a mean over some of the rates would not compare
+            mean = sum(estimate.mean for estimate in at.values()) / len(RATES)
+            rows.append([method, *cells, f"{100 * mean:+.1f}" if len(at) == len(RATES) else ""])
     return markdown_table(["method", *(f"{rate:g}" for rate in RATES), "mean"], rows)
 
 
@@ -86,9 +88,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("results", nargs="+", type=Path, help="JSON lines of one or more grids")
     parser.add_argument("--metric", default="balanced_accuracy")
     parser.add_argument("--split", default="validation", choices=["validation", "test"])
+    parser.add_argument("--backbone", help="only this network")
     parser.add_argument("--out", type=Path, help="folder for report.md and accuracy_by_rate.png")
     options = parser.parse_args(argv)
     rows = [row for path in options.results for row in read_results(path)]
+    rows = [row for row in rows if options.backbone in (None, row["cell"]["backbone"])]
     text = page(rows, options.metric, options.split)
     if options.out is None:
         print(text)
