@@ -13,6 +13,7 @@ from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.rates import base_lrs, set_base_lr
 from hf_metalr.equations import Bounds, head_bounds, relative_bounds, weight_size
 from hf_metalr.layer_groups import LayerGroup
+from hf_metalr.layer_groups.parameter_names import is_adapter
 
 # They keep betas too, but step by the gradient's size or by a share of the weights' own.
 _OTHER_STEPS = ("sgd", "lamb", "lars")
@@ -24,7 +25,8 @@ def lr_bounds(
     """Return the bounds of every learned rate, from the present weights.
 
     ``min_lr`` and ``max_lr`` alone where ``config.trust_region`` is off, or the optimizer's steps are not of size
-    ``α``: those that keep ``betas`` (Adam and its kin, Lion) are taken to be, but for LAMB and LARS.
+    ``α``: those that keep ``betas`` (Adam and its kin, Lion) are taken to be, but for LAMB and LARS. Likewise where
+    adapters alone are trained.
     """
     in_training = base_lrs(optimizer)
     learned = [group.name for group in layer_groups if group.name in in_training]
@@ -34,7 +36,9 @@ def lr_bounds(
     batch_norm = any(isinstance(module, _BatchNorm) for module in model.modules())
     found: dict[str, Bounds | None] = {}
     for group in layer_groups:
-        matrices = [parameters[name] for name in group.parameter_names if parameters[name].ndim > 1]
+        # Adapters are as new as a head, and have no size to go by: LoRA's factors start small, and at zero.
+        own = [parameters[name] for name in group.parameter_names if not is_adapter(name)]
+        matrices = [parameter for parameter in own if parameter.ndim > 1]
         found[group.name] = _trusted(matrices, group.is_head, batch_norm)
     heads = {group.name for group in layer_groups if group.is_head}
     others = [bounds for name, bounds in found.items() if bounds is not None and name not in heads]

@@ -55,8 +55,8 @@ def weight_size(matrices: Iterable[Tensor]) -> float | None:
     """Return ``s``, the smallest root mean square among tensors, leaving out those that are all zero; None for none.
 
     Args:
-        matrices: weight tensors of two or more dimensions, any floating dtype. Zero ones (the second factor of a LoRA
-            pair at its start, say) say nothing about the size that weights will have.
+        matrices: weight tensors of two or more dimensions, any floating dtype. Zero ones (the last
+            layer of a residual block that starts at nothing, say) do not tell the size that weights will have.
 
     >>> import torch
     >>> weight_size([torch.full((2, 2), 3.0), torch.full((4, 1), 0.5), torch.zeros(2, 2)])

@@ -47,6 +47,15 @@ def without_adapter(path: Path) -> Path:
     return tuple(kept)
 
 
+def is_adapter(name: str) -> bool:
+    """Whether a parameter belongs to an adapter of PEFT: new weights beside the pre-trained ones.
+
+    >>> is_adapter("bert.q.lora_A.default.weight"), is_adapter("bert.q.base_layer.weight")
+    (True, False)
+    """
+    return any(segment.startswith(_PEFT_TENSOR_PREFIXES) for segment in name.split("."))
+
+
 def common_prefix(paths: Sequence[Path]) -> Path:
     """The longest beginning that all paths share; () for no paths."""
     if not paths:
