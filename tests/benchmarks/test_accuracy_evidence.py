@@ -31,7 +31,15 @@ def test_the_sweep_chooses_on_validation_and_is_shown_on_test() -> None:
 def test_gains_are_between_runs_of_the_same_seed() -> None:
     rows = [row("adamw", 1e-3, score, score, seed) for seed, score in enumerate((0.2, 0.8))]
     rows += [row("metalr", 1e-3, 0.9, 0.9, seed=1)]  # against seed 1 alone, not against the mean of both
-    assert "+10.0 / +10.0" in evidence.against_the_sweep(rows)
+    (line,) = lines(evidence.against_the_sweep(rows), "busi-400 cnn")
+    assert "| +10.0 / +10.0 |" in line
+    assert line.endswith("| 1 |")
+
+
+def test_the_sweep_can_be_one_under_a_schedule() -> None:
+    rows = [row("adamw", 1e-3, 0.5, 0.5), row("adamw", 1e-3, 0.9, 0.8, settings={"schedule": "cosine"})]
+    rows += [row("metalr", 1e-3, 0.8, 0.9)]
+    assert "| -10.0 / +10.0 |" in evidence.against_the_sweep(rows, sweep="adamw cosine")
 
 
 def test_ranks_share_places_and_optimizers_without_rates_count_at_every_rate() -> None:

@@ -60,3 +60,15 @@ def test_the_report_is_written_with_its_figure(tmp_path: Path) -> None:
     assert "18 runs, 1 tasks" in text
     assert "| metalr | 0.700 ± 0.000 | 0.700 ± 0.000 |" in text
     assert (tmp_path / "out" / "accuracy_by_rate.png").stat().st_size > 10_000
+
+
+def test_a_method_without_some_rates_is_shown_without_a_mean_and_other_networks_can_be_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    ends = [row for row in rows() if row["cell"]["method"] != "metalr" or row["cell"]["rate"] in (1e-5, 1e-2)]
+    other = [row | {"cell": row["cell"] | {"backbone": "minilm"}} for row in rows()]
+    (tmp_path / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*ends, *other]))
+    report.main([str(tmp_path / "results.jsonl"), "--backbone", "mobilenetv2"])
+    text = capsys.readouterr().out
+    assert "14 runs, 1 tasks" in text
+    assert "| metalr | +5.0 ± 5.0 |  |  | +5.0 ± 5.0 |  |" in text
