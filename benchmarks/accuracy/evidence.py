@@ -22,23 +22,38 @@ DRAWS = 2000
 def against_the_sweep(rows: Sequence[Row], ours: str = "metalr", sweep: str = "adamw") -> str:
     """One run of ours from each initial rate against the sweep's best rate, which validation chose for each task."""
     validation, test = (Scores(rows, METRIC, split) for split in ("validation", "test"))
-    table = []
+    table, means = [], []
     for task in validation.tasks:
         best = validation.best_rate(sweep, task)
         runs = validation.runs(ours, task)
         if best is None or not runs:
             continue
-        cells, seeds = [], 0
-        for rate in RATES:
-            gains = [_gain(scores, ours, rate, sweep, best[0], runs) for scores in (validation, test)]
-            seeds = max(seeds, len(gains[0]))
-            cells.append(" / ".join(f"{100 * np.mean(gain):+.1f}" if gain else "" for gain in gains).strip(" /"))
+        gains = [[_gain(scores, ours, rate, sweep, best[0], runs) for scores in (validation, test)] for rate in RATES]
+        means.append([[100 * float(np.mean(gain)) if gain else None for gain in pair] for pair in gains])
         own = [test.at(sweep, run, best[0]) for run in test.runs(sweep, task)]
         known = [value for value in own if value is not None]
-        table.append([task, f"{best[0]:g}", f"{best[1].mean:.3f} / {np.mean(known):.3f}", *cells, str(seeds)])
+        seeds = max(len(pair[0]) for pair in gains)
+        score = f"{best[1].mean:.3f} / {np.mean(known):.3f}"
+        table.append([task, f"{best[0]:g}", score, *map(_points, means[-1]), str(seeds)])
+    if len(table) > 1:
+        table.append([f"mean of {len(table)}", "", "", *_mean_points(means), ""])
     return markdown_table(
         ["task", "best fixed rate", "its score", *(f"from {rate:g}" for rate in RATES), "seeds"], table
     )
+
+
+def _points(pair: Sequence[float | None]) -> str:
+    """Validation / test."""
+    return " / ".join(f"{value:+.1f}" for value in pair if value is not None)
+
+
+def _mean_points(means: Sequence[Sequence[Sequence[float | None]]]) -> list[str]:
+    """The mean over tasks at every initial rate; nothing where a task has not run there."""
+    columns = zip(*means, strict=True)
+    return [
+        "" if any(None in pair for pair in column) else _points([float(v) for v in np.mean(column, axis=0)])
+        for column in columns
+    ]
 
 
 def _gain(
@@ -123,6 +138,10 @@ def page(rows: Sequence[Row]) -> str:
             against_the_sweep(rows),
             "## The same against fixed rates under a cosine schedule",
             against_the_sweep(rows, sweep="adamw cosine"),
+            "## The same against fixed rates with twice the steps",
+            against_the_sweep(rows, sweep="adamw 200 steps"),
+            "## The same against fixed rates with twice the steps under a cosine schedule",
+            against_the_sweep(rows, sweep="adamw 200 steps cosine"),
             "## Over initial rates, test",
             over_rates(rows, "metalr", RATES),
             over_rates(rows, "head_10x"),

@@ -71,3 +71,12 @@ def test_the_rates_drawn_are_geometric_means_after_the_last_step() -> None:
     ]
     (axes,) = final_rates(rows).axes
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [1e-3, 1e-2])
+
+
+def test_the_mean_is_over_tasks_and_left_out_where_one_lacks_a_rate() -> None:
+    rows = []
+    for dataset, gain in (("busi", 0.1), ("fashion_mnist", -0.3)):
+        rows += [row("adamw", 1e-3, 0.5, 0.4, dataset=dataset), row("metalr", 1e-3, 0.5 + gain, 0.4, dataset=dataset)]
+    rows += [row("metalr", 1e-5, 0.5, 0.4)]  # on BUSI alone
+    (line,) = lines(evidence.against_the_sweep(rows), "mean of 2")
+    assert line == "| mean of 2 |  |  |  |  | -10.0 / +0.0 |  |  |"
