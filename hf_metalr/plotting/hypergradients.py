@@ -1,5 +1,6 @@
 """The hypergradients as a map of layer group by step: which way each layer's rate was pushed, and how steadily."""
 
+import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ import numpy as np
 from hf_metalr.plotting.canvas import GREY, NORMAL, SMALL, require_matplotlib
 from hf_metalr.plotting.history_table import HistoryRow, read_table
 from hf_metalr.plotting.layer_map import draw_map
-from hf_metalr.plotting.pushes import measure_pushes, push_limit
+from hf_metalr.plotting.pushes import WITHIN, PushScale, measure_pushes, push_scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,6 +24,7 @@ def plot_hypergradients(rows: Sequence[HistoryRow], head_groups: Collection[str]
 
     Each layer is in units of its own root mean square over the run, so that layers compare
     (`hf_metalr.plotting.pushes.Pushes` has the equation); that size, in units of the meta loss, stands at the right.
+    Colours follow a symmetric logarithm (`hf_metalr.plotting.pushes.PushScale`), since strengths have heavy tails.
 
     Args:
         rows: the history, oldest row first (`hf_metalr.engine.history.read_history`).
@@ -41,24 +43,30 @@ def plot_hypergradients(rows: Sequence[HistoryRow], head_groups: Collection[str]
             "`rows` must hold at least one finite 'hypergradient', found none. Was every meta step skipped?"
         )
     require_matplotlib()
-    from matplotlib.colors import Normalize
+    from matplotlib.colors import AsinhNorm
 
     pushes = measure_pushes(table, MOST_SPANS)
-    limit = push_limit(pushes)
+    scale = push_scale(pushes)
     among = "" if pushes.per_span == 1 else f", mean of {pushes.per_span} meta steps"
     figure, axes, bar = draw_map(
         pushes.edges,
         table.groups,
         pushes.values,
-        Normalize(-limit, limit),
+        AsinhNorm(scale.width, -scale.limit, scale.limit),
         COLOUR_MAP,
         head_groups,
         "Hypergradients, input (top) to output",
         extend="both",
+        ticks=_ticks(scale),
+        format="{x:.3g}",
     )
     bar.set_title("larger", fontsize=SMALL, color=GREY, loc="left")
     bar.set_xlabel("smaller", fontsize=SMALL, color=GREY, loc="left", labelpad=9)  # below the arrow
-    axes.set_xlabel(f"optimizer step\ncolour: −∂L/∂ ln α in units of the layer's RMS{among}", fontsize=NORMAL)
+    axes.set_xlabel(
+        f"optimizer step\ncolour: −∂L/∂ ln α in units of the layer's RMS{among}\n"
+        f"symmetric logarithm, linear to ±{scale.width:.2g}; {WITHIN} % lie within ±{scale.limit:.2g}",
+        fontsize=NORMAL,
+    )
     for row, size in enumerate(pushes.sizes):
         axes.annotate(
             f"{size:.0e}" if np.isfinite(size) else "unknown",
@@ -80,6 +88,15 @@ def plot_hypergradients(rows: Sequence[HistoryRow], head_groups: Collection[str]
         color=GREY,
     )
     return figure
+
+
+def _ticks(scale: PushScale) -> list[float]:
+    """Return 0 and round numbers of both signs from the end of the linear part to the limit, few enough to be read."""
+    multiples = (1, 2, 5) if scale.limit < 10 * scale.width else (1,)
+    decades = range(math.floor(math.log10(scale.width)), math.ceil(math.log10(scale.limit)) + 1)
+    found = [float(f"{multiple}e{decade}") for decade in decades for multiple in multiples]
+    shown = [tick for tick in found if scale.width <= tick <= scale.limit] or [scale.limit]
+    return [*(-tick for tick in reversed(shown)), 0.0, *shown]
 
 
 def has_hypergradients(rows: Sequence[HistoryRow]) -> bool:

@@ -47,6 +47,8 @@ def plot_learning_rates(rows: Sequence[HistoryRow], head_groups: Collection[str]
     body = [index for index, group in enumerate(table.groups) if group not in head_groups]
     heads = [index for index, group in enumerate(table.groups) if group in head_groups]
     _draw_lines(axes, table, body, heads)
+    if len(table.steps) == 1:
+        axes.set_xticks(table.steps)  # the locator would write fractions of a step around it
     set_rate_axis(axes, table.lrs)
     if len(table.groups) <= MOST_NAMES:
         label_line_ends(axes, axes.lines)

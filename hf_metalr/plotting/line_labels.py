@@ -44,6 +44,7 @@ def label_line_ends(axes: "Axes", lines: Sequence["Line2D"]) -> None:
                 "shrinkA": 2,
                 "shrinkB": 0,
                 "relpos": (0, 0.5),
+                "patchA": None,  # else a steep line is cut off where it leaves a box around the name, beside another
             },
         )
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from hf_metalr.plotting.history_table import HistoryTable, column_edges
 
+WITHIN = 98  # per cent of the pushes that colours tell apart
+
 
 @dataclass(frozen=True)
 class Pushes:
@@ -54,10 +56,41 @@ def measure_pushes(table: HistoryTable, most_spans: int) -> Pushes:
     return Pushes(np.append(table.steps[starts], column_edges(table.steps)[-1]), values, sizes, per_span)
 
 
-def push_limit(pushes: Pushes) -> float:
-    """Return where the colours end, for both signs: the 98th percentile of the strengths, so that no outlier dims all.
+@dataclass(frozen=True)
+class PushScale:
+    """How pushes become colours: a symmetric logarithm, since a few meta steps push many times as hard as the rest.
 
-    1 where nothing is pushed.
+    With the width w, the place between 0 (smaller rate) and 1 (larger rate) is
+
+        1/2 + arsinh(push / w) / (2 arsinh(limit / w))
+
+    which is nearly linear up to w and logarithmic beyond; pushes beyond the limit have the colour of the limit.
+
+    Attributes:
+        limit: the push of either sign at which the colours end.
+        width: the push w up to which colours are about linear.
     """
-    known = np.abs(pushes.values[np.isfinite(pushes.values)])
-    return float(np.percentile(known, 98)) if known.any() else 1.0
+
+    limit: float
+    width: float
+
+    def place(self, values: np.ndarray) -> np.ndarray:
+        """Return places in [0, 1], 1/2 where nothing is pushed; NaN stays NaN.
+
+        >>> PushScale(limit=4.0, width=1.0).place(np.array([-9.0, -4.0, 0.0, 1.0])).round(2).tolist()
+        [0.0, 0.0, 0.5, 0.71]
+        """
+        ends = np.arcsinh(self.limit / self.width)
+        return np.clip(0.5 + np.arcsinh(values / self.width) / (2 * ends), 0, 1)
+
+
+def push_scale(pushes: Pushes) -> PushScale:
+    """Return the scale that ends at the 98th percentile of the strengths other than 0, its width being their median.
+
+    So no outlier dims all, and half the pushes are told apart by the linear part. Both are 1 where nothing is pushed.
+    """
+    strengths = np.abs(pushes.values[np.isfinite(pushes.values) & (pushes.values != 0)])
+    if not strengths.size:
+        return PushScale(1.0, 1.0)
+    width, limit = np.percentile(strengths, [50, WITHIN])
+    return PushScale(float(limit), float(width))

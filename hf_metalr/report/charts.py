@@ -6,7 +6,7 @@ import numpy as np
 
 from hf_metalr.plotting.history_table import HistoryTable, column_edges
 from hf_metalr.plotting.line_labels import spread
-from hf_metalr.plotting.pushes import Pushes, push_limit
+from hf_metalr.plotting.pushes import Pushes, push_scale
 from hf_metalr.plotting.rate_axis import format_rate
 from hf_metalr.report.colours import BROWN_TO_TEAL, VIRIDIS, picture, shades
 from hf_metalr.report.markup import Markup, element, joined
@@ -60,10 +60,11 @@ def rate_map(table: HistoryTable, scale: LogScale, head_groups: Sequence[str]) -
 
 def push_map(pushes: Pushes, groups: Sequence[str], head_groups: Sequence[str]) -> Markup:
     """Draw which way each layer's rate was pushed."""
-    limit = push_limit(pushes)
-    places = 0.5 + pushes.values / (2 * limit)
-    drawing = _picture(picture(places, BROWN_TO_TEAL), "Map of the hypergradients", groups, pushes.edges)
-    ends = (f"−{limit:.2g}, smaller rate", f"larger rate, +{limit:.2g}")
+    scale = push_scale(pushes)
+    drawing = _picture(
+        picture(scale.place(pushes.values), BROWN_TO_TEAL), "Map of the hypergradients", groups, pushes.edges
+    )
+    ends = (f"−{scale.limit:.2g}, smaller rate", f"larger rate, +{scale.limit:.2g}")
     return _map("pushes", drawing, groups, head_groups, pushes.edges, BROWN_TO_TEAL, ends)
 
 
@@ -97,7 +98,10 @@ def _map(
     size = "tall" if len(groups) > 80 else "dense" if len(groups) > 14 else "wide"
     names = element(
         "div",
-        *(element("span", group, class_="head" if group in head_groups else None, title=group) for group in groups),
+        *(
+            element("span", element("bdi", group), class_="head" if group in head_groups else None, title=group)
+            for group in groups
+        ),
         class_=f"rows {size}",
     )
     stops = ",".join("#" + bytes(colour).hex() for colour in shades(ramp, np.linspace(0, 1, 9)))
@@ -168,7 +172,7 @@ def _end_names(groups: Sequence[str], down: np.ndarray, head_groups: Sequence[st
     names = joined(
         element(
             "span",
-            groups[index],
+            element("bdi", groups[index]),
             title=groups[index],
             class_="end head" if groups[index] in head_groups else "end",
             style=f"top:{100 * place:.2f}%",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hf_metalr.plotting.history_table import HistoryTable, read_table, thinned
-from hf_metalr.plotting.pushes import Pushes, measure_pushes
+from hf_metalr.plotting.pushes import WITHIN, Pushes, measure_pushes, push_scale
 from hf_metalr.report.charts import line_chart, push_map, rate_map
 from hf_metalr.report.colours import ON_DARK, ON_LIGHT, line_colours
 from hf_metalr.report.markup import Markup, element, joined, section
@@ -21,6 +21,8 @@ from hf_metalr.report.tables import metrics_table, rates_table, summary, transfe
 # As many as a screen can show apart; the page stays below 1 MB with 60 layer groups.
 MOST_STEPS, MOST_SPANS = 240, 100
 MANY_LINES = 24  # beyond this they are drawn thinner
+# Letters of a layer group's name that fit beside a map (longer ones are cut), and the width of one of them.
+LEAST_NAME, MOST_NAME, REM_PER_LETTER = 9, 28, 0.46
 DIGITS = 3  # significant ones of a value under the pointer
 
 
@@ -67,6 +69,7 @@ def _rates(table: HistoryTable, scale: LogScale, head_groups: Sequence[str], ste
 def _pushes(pushes: Pushes, groups: Sequence[str], head_groups: Sequence[str]) -> list[Markup]:
     if not np.isfinite(pushes.values).any():
         return []
+    scale = push_scale(pushes)
     among = (
         "each column is one meta step"
         if pushes.per_span == 1
@@ -77,7 +80,8 @@ def _pushes(pushes: Pushes, groups: Sequence[str], head_groups: Sequence[str]) -
         "Which way each layer's rate was pushed: −∂L/∂ ln α, by how much the meta loss would fall, to first order, if "
         "the rate were larger by a factor e. Each layer is in units of its own root mean square over the run, so that "
         "layers compare. Teal, above 0: a larger rate would have lowered the meta loss; brown, below 0: a smaller "
-        f"rate. Here {among}."
+        f"rate. Colours follow a symmetric logarithm, linear to about ±{scale.width:.2g}; {WITHIN} % of the pushes lie "
+        f"within ±{scale.limit:.2g}. Here {among}."
     )
     unknown = element("p", element("i", class_="unknown"), "not finite, or skipped", class_="legend")
     return [
@@ -109,7 +113,7 @@ def _short(values: np.ndarray) -> list[list[Any]]:
 def _page(name: str, groups: Sequence[str], sections: list[Markup], data: str) -> str:
     here = Path(__file__).parent
     script = (here / "script.js").read_text(encoding="utf-8")
-    style = (here / "style.css").read_text(encoding="utf-8") + _line_colours(len(groups))
+    style = (here / "style.css").read_text(encoding="utf-8") + _variables(groups)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     titles = [part.split("<h2>")[1].split("</h2>")[0] for part in sections]
@@ -136,9 +140,12 @@ def _page(name: str, groups: Sequence[str], sections: list[Markup], data: str) -
     return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'
 
 
-def _line_colours(count: int) -> str:
+def _variables(groups: Sequence[str]) -> str:
+    """Return the colour of each line, and the room beside a map that its names take on a wide screen."""
+    count, longest = len(groups), max(map(len, groups))
+    names = round(min(max(longest, LEAST_NAME), MOST_NAME) * REM_PER_LETTER, 1)
     light, dark = (
         "".join(f"--c{index}:{colour};" for index, colour in enumerate(line_colours(count, part)))
         for part in (ON_LIGHT, ON_DARK)
     )
-    return f":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+    return f":root{{--names:{names}rem;{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"

@@ -20,7 +20,7 @@ from hf_metalr.engine.history import read_history
 from hf_metalr.hub import figure
 from tests.cli.models import save_text_model
 from tests.cli.test_rank import ROOT, program
-from tests.parallel.launch import ACCELERATE
+from tests.parallel.launch import accelerate_launch
 from tests.training.tables import save_images, save_masks, save_segformer, save_vit
 
 QUICK = ("--epochs", "1", "--batch-size", "8", "--learning-rate", "1e-3", "--set", "disable_tqdm=true")
@@ -270,7 +270,7 @@ def test_a_mistake_is_told_in_one_line_before_anything_is_trained(models, scans,
 
 
 def test_two_processes_train_one_model_and_one_of_them_speaks(models, scans, tmp_path):
-    start = ["-m", *ACCELERATE, "--num_processes=2", "--dynamo_backend=no", "--main_process_port=0", "-m", "hf_metalr"]
+    start = [*accelerate_launch(2), "-m", "hf_metalr"]
     out = tmp_path / "out"
     done = program(
         start, "--model", models["vit"], "--data", scans, "--output-dir", out, *QUICK, "--test-size", 0.25,

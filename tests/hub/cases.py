@@ -26,9 +26,11 @@ os.environ |= {
 import time
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 import torch
 import yaml
+from packaging.version import parse
 from transformers import AutoModelForImageClassification, AutoModelForSequenceClassification, ViTImageProcessor
 
 from hf_metalr.hub import LEARNED_RATES_NAME, LearnedRates
@@ -110,6 +112,9 @@ def test_an_interrupted_upload_is_one_error_and_a_repeat_succeeds(folder, mode):
     assert set(files()) == PUBLIC
 
 
+@pytest.mark.skipif(
+    parse(huggingface_hub.__version__) < parse("1.32"), reason="this client does not repeat a dropped request by itself"
+)
 def test_one_dropped_connection_is_survived(folder):
     trainer = trained(folder)
     hub.drops = 1

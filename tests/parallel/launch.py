@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,16 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 
 
-# `--cpu` of accelerate starts a single process. `--multi_gpu` starts them all, which find no GPU and use gloo.
-ACCELERATE = ["accelerate.commands.launch", "--multi_gpu", "--num_machines=1", "--mixed_precision=no"]
+def accelerate_launch(processes: int) -> list[str]:
+    """Return Python's arguments that start so many processes through accelerate.
+
+    `--cpu` of accelerate starts a single process. `--multi_gpu` starts them all, which find no GPU and use gloo.
+    """
+    with socket.socket() as listener:  # accelerate 1.3 takes port 0, any free one, by its word, and waits for ever
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    shape = [f"--num_processes={processes}", "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no"]
+    return ["-m", "accelerate.commands.launch", "--multi_gpu", *shape, f"--main_process_port={port}"]
 
 
 def launch(
@@ -29,8 +38,7 @@ def start(processes: int, module: str, *arguments: str, accelerate: bool = False
     """Run a module on some processes, more than one through torchrun or accelerate, and wait until all end well."""
     command = ["-m", module, *arguments]
     if accelerate:
-        shape = [f"--num_processes={processes}", "--dynamo_backend=no", "--main_process_port=0"]
-        command = ["-m", *ACCELERATE, *shape, *command]
+        command = [*accelerate_launch(processes), *command]
     elif processes > 1:
         command = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", *command]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}

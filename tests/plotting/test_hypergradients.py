@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from hf_metalr.plotting import has_hypergradients, plot_hypergradients
 from hf_metalr.plotting.history_table import HistoryTable, read_table, thinned
 from hf_metalr.plotting.layer_map import BAR_WIDTH
-from hf_metalr.plotting.pushes import measure_pushes, push_limit
+from hf_metalr.plotting.pushes import PushScale, measure_pushes, push_scale
 from tests.plotting.histories import full_history
 
 
@@ -70,8 +70,10 @@ def test_the_colours_end_beyond_nearly_all_pushes_and_are_the_same_for_both_sign
     slopes = np.random.default_rng(0).normal(size=(1, 1000))
     slopes[0, 0] = 100.0
     pushes = measure_pushes(table_of(slopes), 1000)
-    assert np.mean(np.abs(pushes.values) <= push_limit(pushes)) == pytest.approx(0.98, abs=1e-3)
-    assert push_limit(measure_pushes(table_of(np.zeros((1, 3))), 3)) == 1.0
+    scale = push_scale(pushes)
+    assert np.mean(np.abs(pushes.values) <= scale.limit) == pytest.approx(0.98, abs=1e-3)
+    assert np.mean(np.abs(pushes.values) <= scale.width) == pytest.approx(0.5, abs=1e-3)
+    assert push_scale(measure_pushes(table_of(np.zeros((1, 3))), 3)) == PushScale(1.0, 1.0)
     mesh = plot_hypergradients(full_history(5)).axes[0].collections[0]
     assert mesh.norm.vmin == -mesh.norm.vmax
     low, middle, high = (np.array(mesh.cmap(place)[:3]) for place in (0.0, 0.5, 1.0))
@@ -145,3 +147,29 @@ def test_text_is_legible_in_a_column() -> None:
             figure = plot(full_history(groups))
             smallest = min(text.get_fontsize() for text in figure.findobj(matplotlib.text.Text) if text.get_text())
             assert smallest * 3.5 / figure.get_figwidth() >= 5.0
+
+
+def test_figure_and_report_share_one_symmetric_logarithm() -> None:
+    """Heavy tails leave the common pushes visible: the median has more than twice the colour of a linear scale."""
+    slopes = np.random.default_rng(0).standard_t(2, size=(4, 200))
+    pushes = measure_pushes(table_of(slopes), 200)
+    scale = push_scale(pushes)
+    rows = [
+        {
+            "step": step + 1,
+            "base_lr": dict.fromkeys("abcd", 1.0),
+            "hypergradient": dict(zip("abcd", map(float, slopes[:, step]), strict=True)),
+        }
+        for step in range(100)
+    ]
+    figure = plot_hypergradients(rows)
+    norm = figure.axes[0].collections[0].norm
+    drawn = push_scale(measure_pushes(read_table(rows), 100))
+    values = np.linspace(-drawn.limit, drawn.limit, 21)
+    np.testing.assert_allclose(np.asarray(norm(values)), drawn.place(values), atol=1e-9)
+    assert f"within ±{drawn.limit:.2g}" in figure.axes[0].get_xlabel()
+    assert 2 * scale.place(np.array(scale.width)) - 1 > 2 * scale.width / scale.limit
+    assert all(abs(tick) <= drawn.limit for tick in figure.axes[1].get_yticks())
+    assert len(figure.axes[1].get_yticks()) >= 3
+    np.testing.assert_allclose(scale.place(-pushes.values), 1 - scale.place(pushes.values))
+    assert np.isnan(scale.place(np.array(np.nan)))

@@ -172,6 +172,25 @@ def test_degenerate_histories_are_drawn(plot, rows):
     assert len(Image.open(buffer).getcolors(maxcolors=1 << 24)) > 1
 
 
+def test_each_leader_begins_at_its_own_name():
+    """Lines that end in one place have steep leaders, which must not stop short beside a neighbour's name."""
+    rows = [{"step": step, "base_lr": {f"layer.{index}": 1e-4 for index in range(20)}} for step in (1, 2)]
+    figure = plot_learning_rates(rows)
+    FigureCanvasAgg(figure).draw()
+    points = figure.dpi / 72
+    for name in figure.axes[0].texts:
+        box = name.get_window_extent()
+        start = name.arrow_patch.get_path().vertices[0]
+        text = Text.get_window_extent(name)
+        assert abs(start[1] - (text.y0 + text.y1) / 2) <= 3 * points, name.get_text()
+        assert box.x0 <= start[0] <= text.x0 + 1
+
+
+def test_one_step_has_one_tick():
+    axes = plot_learning_rates(history(4, steps=1)).axes[0]
+    assert axes.get_xticks().tolist() == [2]
+
+
 def test_one_step_is_drawn_as_points():
     assert {line.get_marker() for line in plot_learning_rates(history(3, steps=1)).axes[0].lines} == {"o"}
     assert {line.get_marker() for line in plot_learning_rates(history(3, steps=2)).axes[0].lines} == {""}

@@ -28,7 +28,7 @@ def test_line_band_and_head_are_the_numbers() -> None:
     assert list(lines["head"].get_ydata()) == [1.1]
     assert lines["head"].get_color() == HEAD_COLOUR
     assert lines["head"].get_xdata()[0] > lines["T"].get_xdata()[-1] + 1  # apart
-    band = axes.collections[0].get_datalim(axes.transData)
+    band = axes.collections[0].get_paths()[0].get_extents()
     assert (band.y0, band.y1) == pytest.approx((1.8, 7.2))
     assert "network 4" in [text.get_text() for text in axes.texts]
 

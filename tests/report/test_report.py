@@ -202,3 +202,19 @@ def test_a_browser_runs_the_script_without_a_complaint(tmp_path) -> None:
     assert 'data-kind="lines"' in (tmp_path / "out").read_text(encoding="utf-8")
     # Where exceptions and breaches of the policy are told.
     assert "CONSOLE" not in (tmp_path / "err").read_text(encoding="utf-8", errors="replace")
+
+
+def test_long_names_are_cut_where_they_are_all_alike() -> None:
+    """Names share their beginnings, so one too long for its place keeps its end; wide screens give it more room."""
+    page = {}
+    for prefix in ("", "base_model.model.encoder."):
+        rows = full_history(5)
+        for row in rows:
+            for key in ("base_lr", "effective_lr", "hypergradient"):
+                row[key] = {prefix + name: value for name, value in row[key].items()}
+        page[prefix] = build_report(Run("run", rows))
+    longest = "base_model.model.encoder.layer.0"
+    assert f'<span title="{longest}"><bdi>{longest}</bdi></span>' in page["base_model.model.encoder."]
+    assert re.search(r"\.end, \.rows span \{ direction: rtl; \}", page[""])
+    short, long = (float(re.search(r"--names:([\d.]+)rem", html)[1]) for html in page.values())
+    assert short < long < 15  # the map keeps most of 60 rem

@@ -52,7 +52,7 @@ def test_the_record_holds_what_the_history_and_the_trainer_say(tmp_path: Path, e
 
 
 def test_settings_of_any_kind_are_written(tmp_path: Path) -> None:
-    patterns = {r"layers\.\d+": "body"}
+    patterns = {r"layers?\.\d+": "body"}
     trained(tmp_path, layer_groups=patterns, max_grad_norm=math.inf, hyper_lr_decay=20)
     settings = record(tmp_path).settings
     assert json.loads(settings["layer_groups"]) == patterns  # as the argument takes it, too
