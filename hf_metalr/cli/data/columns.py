@@ -22,8 +22,14 @@ def find_label_column(dataset: Any, wanted: str | None) -> str:
     """
     if wanted is not None:
         return _existing(dataset, wanted, "--label-column")
-    from datasets import ClassLabel
+    from datasets import ClassLabel, Image
 
+    if all(isinstance(feature, Image) for feature in dataset.features.values()):
+        raise UserError(
+            f"--label-column must name the column with the labels, but there are images alone: "
+            f"{', '.join(f'{name} (Image)' for name in dataset.features)}. In a folder of images give each class a "
+            "sub-folder, at least two of them."
+        )
     classes = [name for name, feature in dataset.features.items() if isinstance(feature, ClassLabel)]
     named = [name for name in LABEL_NAMES if name in dataset.features]
     return _the_one(dataset, classes or named[:1], named, "--label-column", "labels")
