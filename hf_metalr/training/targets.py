@@ -88,6 +88,12 @@ def _classes(dataset: Any, column: str) -> Targets:
     values = _complete(dataset, column)
     names = getattr(dataset.features[column], "names", None)
     if names is None:
+        strange = next((value for value in values if not isinstance(value, int | float | str)), None)
+        if strange is not None:
+            raise ValueError(
+                f"Column '{column}' must hold one class per row for a classification, as a word or a number, found "
+                f"{type(strange).__name__}. Lists call for the task multi-label, masks for segmentation."
+            )
         if any(not isinstance(value, int | str) and value != int(value) for value in values):
             raise ValueError(
                 f"Column '{column}' holds numbers with fractions, which are no classes. Choose the task regression."

@@ -145,3 +145,10 @@ def test_an_empty_cell_of_a_table_of_labels_has_a_way_out():
 def test_numbers_far_from_where_an_output_starts_are_recognised(values, far):
     assert Targets(values, ["y"], []).far_from_unit_spread([0, 1]) is far
     assert not Targets([0, 90], ["a", "b"], []).far_from_unit_spread([0, 1])  # class numbers have no spread
+
+
+@pytest.mark.parametrize(("cell", "kind"), [([1, 2], "list"), (Picture.new("L", (4, 4)), "Image")])
+def test_lists_and_masks_are_no_classes(cell, kind):
+    dataset = Dataset.from_dict({"y": [cell, cell]})
+    with pytest.raises(ValueError, match=rf"one class per row.*found \w*{kind}\w*\. Lists call for"):
+        read_targets(dataset, Task("classification", "image"), ["y"])

@@ -67,7 +67,8 @@ def encode_labels(dataset: Any, column: str) -> tuple[Any, list[str] | None]:
     if unlabelled:
         raise UserError(
             f"--label-column '{column}' must have a value in every row, found {len(unlabelled)} of {len(values)} rows "
-            f"without one (the first is row {unlabelled[0]}). Remove them."
+            f"without one (the first is row {unlabelled[0]}). Remove them; if their label is a word such as None, NA "
+            "or null, which counts as empty in a CSV file, rename it."
         )
     if not (_is_text(dataset.features[column]) or getattr(dataset.features[column], "dtype", None) == "bool"):
         return dataset, None

@@ -3,6 +3,7 @@
 import argparse
 import ast
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def word_or_object(text: str) -> str:
     return text
 
 
-_TYPES = {"int": int, "float": float, "str": str, "dict": word_or_object}
+_TYPES: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str, "dict": word_or_object}
 
 
 def add_field_options(parser: argparse.ArgumentParser) -> None:
