@@ -53,6 +53,10 @@ def read_config(path: Path) -> dict[str, Any]:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ValueError(f"--config must be a {', '.join(SUFFIXES)} file, found '{path}'.")
+    if not path.is_file():
+        raise ValueError(
+            f"--config '{path}' is no file here. Paths are relative to the folder you are in, '{Path.cwd()}'."
+        )
     text = path.read_text(encoding="utf-8")
     try:
         values = json.loads(text) if suffix == ".json" else _parse_yaml(text)

@@ -59,8 +59,18 @@ class Samples(Dataset):
             return self._sample(row)
         except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises on damaged files, among others
             raise ValueError(
-                f"Row {row} of column '{self._columns[0]}' cannot be prepared: {error}. Remove it."
+                f"Row {row} of column '{self._columns[0]}'{self._file(row)} cannot be prepared: {error}. Remove it."
             ) from error
+
+    def _file(self, row: int) -> str:
+        """Return the file of a row, for a message: nobody counts the rows of a folder."""
+        from datasets import Image
+
+        if self._task.modality == "text":
+            return ""
+        column = self._columns[0]
+        cell = self._table.cast_column(column, Image(decode=False))[row][column]
+        return f" ('{cell['path']}')" if cell and cell["path"] else ""
 
     def _sample(self, row: int) -> Sample:
         cells = self._table[row]

@@ -50,6 +50,21 @@ class Targets:
                 seen.update(value if self.pixels else np.flatnonzero(value).tolist())
         return [name for number, name in enumerate(self.names) if number not in seen]
 
+    def far_from_unit_spread(self, rows: Sequence[int]) -> bool:
+        """Return whether these rows of a regression have a mean beyond ±10 or a standard deviation outside 0.1 … 10.
+
+        A new output layer starts near 0. The factor of ten is a choice: what lies within is reached in a few steps.
+
+        >>> Targets([0.5, -1.0], ["x"], []).far_from_unit_spread([0, 1])
+        False
+        >>> Targets([40.0, 95.0], ["age"], []).far_from_unit_spread([0, 1])
+        True
+        """
+        values = [self.values[row] for row in rows]
+        if not all(isinstance(value, float) for value in values):
+            return False
+        return bool(abs(np.mean(values)) > 10 or not 0.1 <= np.std(values) <= 10)
+
 
 def read_targets(dataset: Any, task: Task, columns: Sequence[str]) -> Targets:
     """Read the labels of every row for a task.
@@ -73,6 +88,12 @@ def _classes(dataset: Any, column: str) -> Targets:
     values = _complete(dataset, column)
     names = getattr(dataset.features[column], "names", None)
     if names is None:
+        strange = next((value for value in values if not isinstance(value, int | float | str)), None)
+        if strange is not None:
+            raise ValueError(
+                f"Column '{column}' must hold one class per row for a classification, as a word or a number, found "
+                f"{type(strange).__name__}. Lists call for the task multi-label, masks for segmentation."
+            )
         if any(not isinstance(value, int | str) and value != int(value) for value in values):
             raise ValueError(
                 f"Column '{column}' holds numbers with fractions, which are no classes. Choose the task regression."
@@ -91,8 +112,9 @@ def _classes(dataset: Any, column: str) -> Targets:
 
 
 def _numbers(dataset: Any, column: str) -> Targets:
+    complete = _complete(dataset, column)
     try:
-        values = [float(value) for value in _complete(dataset, column)]
+        values = [float(value) for value in complete]
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"Column '{column}' must hold numbers for a regression, found something else: {error}."
@@ -132,7 +154,11 @@ def _listed(dataset: Any, column: str) -> tuple[list[set[int]], list[str]]:
     values = list(dataset[column])
     inner = getattr(dataset.features[column], "feature", None)
     if any(value is None for value in values):
-        raise ValueError(f"Column '{column}' has no value in row {values.index(None)}. An empty list means no label.")
+        raise ValueError(
+            f"Column '{column}' has no value in row {values.index(None)}, which may mean no label or not known. Where "
+            "it means none, write an empty list; in a table a word of its own such as 'no finding', or give one column "
+            "of 0 and 1 per label."
+        )
     lists = [value.split(SEPARATOR) if isinstance(value, str) else value for value in values]
     if not all(isinstance(entry, list) for entry in lists):
         raise ValueError(

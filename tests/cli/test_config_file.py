@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from hf_metalr.cli.config_file import apply_config
+from hf_metalr.cli.config_file import apply_config, read_config
 
 
 def parse(*arguments: object) -> argparse.Namespace:
@@ -120,3 +120,8 @@ def test_a_switch_that_is_on_by_default_can_be_turned_off(write, text, region):
 def test_any_of_the_flags_that_share_a_setting_sets_it(write):
     for form in ("json", "csv"):
         assert parse("a", "--data", "x", "--config", write(f"{form}: true")).form == form
+
+
+def test_a_file_that_is_not_there_is_told_by_its_option(tmp_path):
+    with pytest.raises(ValueError, match=r"--config '.*nofile\.yaml' is no file here"):
+        read_config(tmp_path / "nofile.yaml")

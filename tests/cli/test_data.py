@@ -173,7 +173,7 @@ def test_what_is_missing_is_named_with_what_exists(arguments):
 def test_images_without_class_folders_have_no_labels(tmp_path):
     for number in range(2):
         Picture.new("L", (8, 8)).save(tmp_path / f"{number}.png")
-    with pytest.raises(UserError, match=r"--label-column must name the column with the labels.*image \(Image\)"):
+    with pytest.raises(UserError, match=r"--label-column must name.* labels.*image \(Image\).*at least two"):
         load(tmp_path)
 
 
@@ -187,3 +187,10 @@ def test_a_part_of_the_data_keeps_the_shares_and_knows_its_rows(tmp_path):
     assert part.dataset["text"][:] != data.part(20, seed=1).dataset["text"][:]
     assert data.part(None, seed=0) is data.part(100, seed=0) is data
     assert data.row_of(7) == 7
+
+
+def test_a_class_whose_name_a_csv_file_cannot_hold_is_explained(tmp_path):
+    path = tmp_path / "grades.csv"
+    path.write_text("text,label\na,None\nb,mild\n")
+    with pytest.raises(UserError, match=r"1 of 2 rows without one .*such as None, NA or null.*rename it"):
+        load(path)

@@ -122,3 +122,17 @@ def test_splits_with_other_classes_are_refused(tmp_path):
     DatasetDict(parts).save_to_disk(tmp_path / "notes")
     with pytest.raises(UserError, match=r"the same columns and classes, but 'test' differs in kind"):
         load(tmp_path / "notes")
+
+
+def test_a_patient_that_is_missing_is_told_by_its_row(tmp_path):
+    path = tmp_path / "notes.csv"
+    path.write_text("text,label,patient\na,x,p7\nb,y,\nc,x,p9\n")
+    with pytest.raises(UserError, match=r"found 1 of 3 rows without one \(the first is row 1\)"):
+        load(path).groups("patient", None)
+
+
+def test_a_table_with_its_header_alone_has_no_rows(tmp_path):
+    path = tmp_path / "notes.csv"
+    path.write_text("text,label\n")
+    with pytest.raises(UserError, match=r"notes\.csv' has no rows"):
+        load(path)

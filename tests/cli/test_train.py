@@ -283,3 +283,12 @@ def test_two_processes_train_one_model_and_one_of_them_speaks(models, scans, tmp
     assert json.loads((out / "metrics.json").read_text()) == result["metrics"]
     assert done.stderr.count("task: classification") == 1
     assert len(read_history(out / "metalr_history.jsonl")) == 1
+
+
+@pytest.mark.parametrize(("shift", "told"), [(0.0, False), (100.0, True)])
+def test_numbers_that_a_new_output_does_not_reach_are_told(models, tmp_path, capsys, shift, told):
+    path = tmp_path / "scores.csv"
+    path.write_text("text,score\n" + "".join(f"a cat,{shift + number % 5 - 2.0}\n" for number in range(20)))
+    line = ("--model", models["bert"], "--data", path, "--label-column", "score", "--output-dir", tmp_path / "out")
+    assert run(*line, *QUICK) == 0
+    assert ("far from a mean of 0 and a spread of 1" in capsys.readouterr().err) is told

@@ -8,6 +8,7 @@ import pytest
 from transformers import TrainingArguments
 
 from hf_metalr import MetaLRTrainingArguments
+from hf_metalr.cli import main
 from hf_metalr.cli.errors import UserError
 from hf_metalr.cli.training.arguments import training_arguments
 from hf_metalr.cli.training.fields import read_fields
@@ -91,3 +92,25 @@ def test_any_other_field_is_set_by_name_and_wins():
 def test_what_is_no_field_or_value_is_refused(setting, message):
     with pytest.raises(UserError, match=message):
         build("--set", setting)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (("--learning-rate", "-1"), "--learning-rate: must be a finite number of at least 0, found '-1'"),
+        (("--learning-rate", "nan"), "--learning-rate: must be a finite number of at least 0, found 'nan'"),
+        (("--epochs", "-2"), "--epochs: must be a finite number of at least 0, found '-2'"),
+        (("--epochs", "ten"), "--epochs: must be a finite number of at least 0, found 'ten'"),
+        (("--group-pattern", "p("), "--group-pattern: must be a regular expression, found 'p('"),
+        (("--layer-groups", "{bad"), "--layer-groups: must be a word or a JSON object, found '{bad'"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_before_the_data_are_read(line, message, capsys):
+    given = ["train", "--model", "m", "--data", "no/such/data.csv", "--output-dir", "o", *line]
+    assert main(given) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_rate_of_nothing_and_patterns_of_layers_are_let_through():
+    assert build("--learning-rate", "0", "--meta-estimator", "off").learning_rate == 0
+    assert build("--layer-groups", '{"encoder": "body"}').layer_groups == {"encoder": "body"}

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -98,6 +99,19 @@ def test_a_damaged_file_is_named_by_its_row():
     samples = Samples(dataset, [1], ("image", None), targets, task, ImagePreparation(processor, 3))
     with pytest.raises(ValueError, match=r"Row 1 of column 'image' cannot be prepared: .*Remove it"):
         samples[0]
+
+
+def test_a_damaged_file_is_named_where_it_has_a_name(tmp_path):
+    path = tmp_path / "größe.jpg"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"x" * 50)  # what Pillow says of it names no file
+    features = Features({"image": Image(), "label": Value("int64")})
+    dataset = Dataset.from_dict({"image": [str(path)] * 2, "label": [0, 1]}, features)
+    task = Task("classification", "image")
+    processor = ViTImageProcessor(size={"height": 8, "width": 8})
+    targets = read_targets(dataset, task, ["label"])
+    samples = Samples(dataset, [0, 1], ("image", None), targets, task, ImagePreparation(processor, 3))
+    with pytest.raises(ValueError, match=rf"Row 1 of column 'image' \('{re.escape(str(path))}'\) cannot be prepared"):
+        samples[1]
 
 
 def test_deep_scans_are_refused_rather_than_clipped():

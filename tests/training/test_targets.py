@@ -6,7 +6,7 @@ from datasets import ClassLabel, Dataset, Features, Image, List, Value
 from PIL import Image as Picture
 
 from hf_metalr.training.masks import class_map, mask_array
-from hf_metalr.training.targets import read_targets
+from hf_metalr.training.targets import Targets, read_targets
 from hf_metalr.training.tasks import Task, guess_task
 
 
@@ -123,3 +123,32 @@ def test_what_is_no_label_of_the_task_is_refused(case):
 def test_masks_of_one_value_are_refused():
     with pytest.raises(ValueError, match="2 to 255 different values, one per class, found 1: 0"):
         read("segmentation", masks([[0, 0]]), "mask")
+
+
+def test_a_missing_number_is_told_once():
+    dataset = Dataset.from_dict({"y": [1.5, None]})
+    with pytest.raises(ValueError, match=r"^Column 'y' must have a value in every row, found 1 of 2") as caught:
+        read_targets(dataset, Task("regression", "image"), ["y"])
+    assert str(caught.value).endswith("Remove them.")
+
+
+def test_an_empty_cell_of_a_table_of_labels_has_a_way_out():
+    dataset = Dataset.from_dict({"y": ["effusion|mass", None]})
+    with pytest.raises(ValueError, match=r"no value in row 1.*in a table a word of its own such as 'no finding'"):
+        read_targets(dataset, Task("multi-label", "image"), ["y"])
+
+
+@pytest.mark.parametrize(
+    ("values", "far"),
+    [([0.5, -1.0], False), ([40.0, 95.0], True), ([50.0, 50.5], True), ([0.0, 1e-3], True), ([-30.0, 30.0], True)],
+)
+def test_numbers_far_from_where_an_output_starts_are_recognised(values, far):
+    assert Targets(values, ["y"], []).far_from_unit_spread([0, 1]) is far
+    assert not Targets([0, 90], ["a", "b"], []).far_from_unit_spread([0, 1])  # class numbers have no spread
+
+
+@pytest.mark.parametrize(("cell", "kind"), [([1, 2], "list"), (Picture.new("L", (4, 4)), "Image")])
+def test_lists_and_masks_are_no_classes(cell, kind):
+    dataset = Dataset.from_dict({"y": [cell, cell]})
+    with pytest.raises(ValueError, match=rf"one class per row.*found \w*{kind}\w*\. Lists call for"):
+        read_targets(dataset, Task("classification", "image"), ["y"])

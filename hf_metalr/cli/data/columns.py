@@ -22,8 +22,14 @@ def find_label_column(dataset: Any, wanted: str | None) -> str:
     """
     if wanted is not None:
         return _existing(dataset, wanted, "--label-column")
-    from datasets import ClassLabel
+    from datasets import ClassLabel, Image
 
+    if all(isinstance(feature, Image) for feature in dataset.features.values()):
+        raise UserError(
+            f"--label-column must name the column with the labels, but there are images alone: "
+            f"{', '.join(f'{name} (Image)' for name in dataset.features)}. In a folder of images give each class a "
+            "sub-folder, at least two of them."
+        )
     classes = [name for name, feature in dataset.features.items() if isinstance(feature, ClassLabel)]
     named = [name for name in LABEL_NAMES if name in dataset.features]
     return _the_one(dataset, classes or named[:1], named, "--label-column", "labels")
@@ -61,7 +67,8 @@ def encode_labels(dataset: Any, column: str) -> tuple[Any, list[str] | None]:
     if unlabelled:
         raise UserError(
             f"--label-column '{column}' must have a value in every row, found {len(unlabelled)} of {len(values)} rows "
-            f"without one (the first is row {unlabelled[0]}). Remove them."
+            f"without one (the first is row {unlabelled[0]}). Remove them; if their label is a word such as None, NA "
+            "or null, which counts as empty in a CSV file, rename it."
         )
     if not (_is_text(dataset.features[column]) or getattr(dataset.features[column], "dtype", None) == "bool"):
         return dataset, None

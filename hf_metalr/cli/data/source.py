@@ -108,6 +108,8 @@ def _guarded(source: str, load: Any, *positional: Any, **named: Any) -> Any:
     try:
         return load(*positional, **named)
     except (DatasetsError, OSError, RuntimeError, ValueError) as error:
+        if "corresponds to no data" in str(error):  # how `datasets` puts that a table has its header alone
+            raise UserError(f"--data '{source}' has no rows.") from error
         # "An error occurred while generating the dataset" hides its reason in the cause.
         reason = error.__cause__ or error
         raise UserError(f"--data '{source}' cannot be opened: {reason}") from error

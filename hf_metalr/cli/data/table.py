@@ -77,8 +77,12 @@ class Table:
         """
         if column is not None:
             values = self._column(column)
-            if any(value is None for value in values):
-                raise UserError(f"--group-column '{column}' must have a value in every row, found none in some.")
+            missing = [row for row, value in enumerate(values) if value is None or value == "" or value != value]
+            if missing:
+                raise UserError(
+                    f"--group-column '{column}' must have a value in every row, found {len(missing)} of {len(values)} "
+                    f"rows without one (the first is row {missing[0]}). Fill them in, or remove the rows."
+                )
             return list(values)
         if pattern is None:
             return None

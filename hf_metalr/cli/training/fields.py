@@ -2,6 +2,8 @@
 
 import argparse
 import ast
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,6 @@ import hf_metalr
 
 SOURCE = Path(hf_metalr.__file__).parent / "trainer" / "arguments.py"
 CLASS_NAME = "MetaLRTrainingArguments"
-_TYPES = {"int": int, "float": float, "str": str, "dict": str}  # a dict is given as JSON, which the class parses
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,26 @@ def _field(node: ast.AnnAssign) -> ArgumentField:
     settings = {keyword.arg: ast.literal_eval(keyword.value) for keyword in node.value.keywords}
     kind = ast.unparse(node.annotation).split(" | ")[0]
     return ArgumentField(node.target.id, kind, settings["default"], settings["metadata"]["help"])
+
+
+def word_or_object(text: str) -> str:
+    """Return the text, for argparse, if it is a word or a JSON object, which the class parses.
+
+    >>> word_or_object("block")
+    'block'
+
+    Raises:
+        argparse.ArgumentTypeError: it begins like an object and is none.
+    """
+    if text.startswith("{"):
+        try:
+            json.loads(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"must be a word or a JSON object, found '{text}': {error}") from error
+    return text
+
+
+_TYPES: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str, "dict": word_or_object}
 
 
 def add_field_options(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,7 @@ def _add_split_options(parser: argparse.ArgumentParser) -> None:
     )
     groups.add_argument(
         "--group-pattern",
+        type=regular_expression,
         metavar="REGEX",
         help="the same by the file's name: its first match, or the first (group) of it, such as 'patient_(\\d+)'",
     )
@@ -63,11 +66,13 @@ def _add_split_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_training_options(parser: argparse.ArgumentParser) -> None:
     training = parser.add_argument_group("training")
-    training.add_argument("--epochs", type=float, metavar="X", help="passes over the training data (default: 3)")
+    training.add_argument("--epochs", type=not_negative, metavar="X", help="passes over the training data (default: 3)")
     training.add_argument(
         "--batch-size", type=positive_int, default=32, metavar="N", help="samples per device and step (default: 32)"
     )
-    training.add_argument("--learning-rate", type=float, metavar="RATE", help="where rates start (default: 5e-5)")
+    training.add_argument(
+        "--learning-rate", type=not_negative, metavar="RATE", help="where rates start (default: 5e-5)"
+    )
     training.add_argument(
         "--augment",
         choices=AUGMENTATIONS,
@@ -101,6 +106,37 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
         help="fields of the model's configuration, such as classifier_dropout_prob=0.2",
     )
     training.add_argument("--trust-remote-code", action="store_true", help="allow code of a Hub model to run")
+
+
+def not_negative(text: str) -> float:
+    """Read a finite number of at least 0, for argparse.
+
+    >>> not_negative("1e-3")
+    0.001
+
+    Raises:
+        argparse.ArgumentTypeError: it is no such number.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or number < 0:
+        raise argparse.ArgumentTypeError(f"must be a finite number of at least 0, found '{text}'")
+    return number
+
+
+def regular_expression(text: str) -> str:
+    """Return the text, for argparse, if it is a regular expression.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none; the message says where it goes wrong.
+    """
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"must be a regular expression, found '{text}': {error}") from error
+    return text
 
 
 def assignment(text: str) -> tuple[str, Any]:

@@ -135,6 +135,11 @@ def _settle_splits(options: argparse.Namespace, table: Table, targets: Targets) 
         note(f"warning: the data's own splits share {len(shared)} groups, such as {shared[0]!r}: scores will flatter")
     if unseen := targets.unseen(splits[TRAIN]):
         note(f"warning: no training sample has {', '.join(unseen[:10])}: a model cannot learn what it never sees")
+    if targets.far_from_unit_spread(splits[TRAIN]):
+        note(
+            f"warning: the numbers of '{targets.names[0]}' are far from a mean of 0 and a spread of 1, where the new "
+            "output starts: training may not reach them. Subtract their mean and divide by their spread first"
+        )
     note("splits: " + ", ".join(f"{name} {len(rows)}" for name, rows in splits.items()))
     return splits
 
