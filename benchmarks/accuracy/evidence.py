@@ -145,7 +145,6 @@ def page(rows: Sequence[Row]) -> str:
             "## Over initial rates, test",
             over_rates(rows, "metalr", RATES),
             over_rates(rows, "head_10x"),
-            over_rates(rows, "head_only"),
             "## Parts and controls, points behind the best fixed rate on validation (lower is better)",
             parts(rows),
         ]
