@@ -85,7 +85,7 @@ class VariantRule:
         if name == "head":
             fan_in = max(p.numel() // len(p) for p in kernels)
             return low, max(low, min(high, self.settings["head_most"] / fan_in))
-        size = weight_size(kernels) or 1.0
+        size = min(filter(None, (weight_size([kernel]) for kernel in kernels)), default=1.0)
         return max(low, min(high, self.settings["least"] * size)), max(low, min(high, self.settings["most"] * size))
 
     def before_step(self, step: int, scheduler: object | None = None) -> None:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import geometric_mean
 
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
@@ -33,18 +32,19 @@ def lr_bounds(
     if not has_trust_region(optimizer, config):
         return dict.fromkeys(learned, Bounds(config.min_lr, config.max_lr))
     parameters = dict(model.named_parameters())
-    batch_norm = any(isinstance(module, _BatchNorm) for module in model.modules())
-    found: dict[str, Bounds | None] = {}
+    heads, body = {}, []
     for group in layer_groups:
         # Adapters are as new as a head, and have no size to go by: LoRA's factors start small, and at zero.
         own = [parameters[name] for name in group.parameter_names if not is_adapter(name)]
         matrices = [parameter for parameter in own if parameter.ndim > 1]
-        found[group.name] = _trusted(matrices, group.is_head, batch_norm)
-    heads = {group.name for group in layer_groups if group.is_head}
-    others = [bounds for name, bounds in found.items() if bounds is not None and name not in heads]
-    # Norms and biases by themselves have no size of their own: what the layers with matrices bear on the whole.
-    middle = Bounds(*map(geometric_mean, zip(*others, strict=True))) if others else Bounds(0.0, math.inf)
-    return {name: (found[name] or middle).within(config.min_lr, config.max_lr) for name in learned}
+        if not group.is_head:
+            body += matrices
+        elif matrices:
+            heads[group.name] = head_bounds(max(_inputs(matrix) for matrix in matrices))
+    size = weight_size(map(_whole, body))
+    batch_norm = any(isinstance(module, _BatchNorm) for module in model.modules())
+    region = Bounds(0.0, math.inf) if size is None else relative_bounds(size, batch_norm)
+    return {name: heads.get(name, region).within(config.min_lr, config.max_lr) for name in learned}
 
 
 def move_into_bounds(optimizer: Optimizer, scheduler: object | None, bounds: dict[str, Bounds]) -> dict[str, float]:
@@ -84,13 +84,6 @@ def resumed_bounds(
     if not has_trust_region(optimizer, config):
         return dict.fromkeys(saved, wide)
     return {name: Bounds(*bounds).within(*wide) for name, bounds in saved.items()}
-
-
-def _trusted(matrices: Sequence[Tensor], is_head: bool, batch_norm: bool) -> Bounds | None:
-    if is_head:
-        return head_bounds(max(_inputs(matrix) for matrix in matrices)) if matrices else None
-    size = weight_size(map(_whole, matrices))
-    return None if size is None else relative_bounds(size, batch_norm)
 
 
 def _inputs(matrix: Tensor) -> int:

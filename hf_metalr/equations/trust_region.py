@@ -1,10 +1,13 @@
-"""The trust region of a rate: what a layer's weights can bear, and what moves them at all.
+"""The trust region of a rate: what a network's weights can bear, and what moves them at all.
 
-An optimizer of Adam's kind moves every weight by about ``α`` in a step, whatever the gradient. So ``α / rms(θ_j)``,
-the *relative rate*, is the share of itself by which a typical weight of layer j changes, and a sensible rate is one for
-which that share is small but not nothing:
+An optimizer of Adam's kind moves every weight by about ``α`` in a step, whatever the gradient. So ``α`` over the size
+of a weight, the *relative rate*, is the share of itself by which it changes, and a sensible rate is one for which that
+share is small but not nothing:
 
-    ρ_min s_j ≤ α_j ≤ ρ_max s_j          s_j: the smallest root mean square among the weight matrices of layer group j
+    ρ_min s ≤ α_j ≤ ρ_max s             s: the median, over the network's weight matrices, of their root mean square
+
+One region for all layers. A region by the size of each layer's own weights (LARS, LAMB) was worse: sizes within a
+network tell how it is parametrised, a depthwise filter is larger for having nine inputs, more than what it can bear.
 
 A new head has no size to go by. Its weights move together, so that one step moves a logit by up to ``α Σ|x|``, the sum
 over its n inputs, which are of size 1 or so:
@@ -17,6 +20,7 @@ and Stern 2018, arXiv 1804.04235), LAMB (You et al. 2019, arXiv 1904.00962); 1/n
 """
 
 from collections.abc import Iterable
+from statistics import median
 from typing import NamedTuple
 
 from torch import Tensor
@@ -46,24 +50,24 @@ class Bounds(NamedTuple):
 
 
 # Found on validation data (docs/benchmarks.md, "How the defaults were found").
-RELATIVE_RATES = Bounds(3e-4, 3e-3)  # ρ
-BATCH_NORM_RATES = Bounds(3e-3, 2e-2)  # ρ in a network with batch norm, which bears about ten times as much
+RELATIVE_RATES = Bounds(2e-4, 2e-3)  # ρ
+BATCH_NORM_RATES = Bounds(2e-3, 1.2e-2)  # ρ in a network with batch norm, which bears more
 HEAD_RATES = Bounds(0.1, 1.0)  # λ
 
 
 def weight_size(matrices: Iterable[Tensor]) -> float | None:
-    """Return ``s``, the smallest root mean square among tensors, leaving out those that are all zero; None for none.
+    """Return ``s``, the median root mean square of tensors, leaving out those that are all zero; None for none.
 
     Args:
         matrices: weight tensors of two or more dimensions, any floating dtype. Zero ones (the last
             layer of a residual block that starts at nothing, say) do not tell the size that weights will have.
 
     >>> import torch
-    >>> weight_size([torch.full((2, 2), 3.0), torch.full((4, 1), 0.5), torch.zeros(2, 2)])
-    0.5
+    >>> weight_size([torch.full((2, 2), 3.0), torch.full((4, 1), 0.5), torch.ones(3, 3), torch.zeros(2, 2)])
+    1.0
     """
     sizes = [matrix.detach().float().square().mean().sqrt().item() for matrix in matrices]
-    return min((size for size in sizes if size > 0), default=None)
+    return median(filled) if (filled := [size for size in sizes if size > 0]) else None
 
 
 def relative_bounds(size: float, batch_norm: bool = False) -> Bounds:

@@ -1,7 +1,7 @@
 """The bounds that a run learns within: which weights decide, how a run starts, and how it goes on."""
 
 import math
-from statistics import geometric_mean
+from statistics import geometric_mean, median
 from typing import Any
 
 import pytest
@@ -46,36 +46,22 @@ def size(weight: torch.Tensor) -> float:
     return math.sqrt(sum(value * value for value in weight.flatten().tolist()) / weight.numel())
 
 
+@pytest.mark.parametrize("grouping", ["block", "tensor"])
 @pytest.mark.parametrize("make_model", [make_vit, make_convnext, make_bert])
-def test_the_smallest_matrix_of_a_layer_decides_and_the_inputs_of_a_head(make_model) -> None:
-    # catches: norm weights (all ones), biases or zeros that decide, a head judged by its size
+def test_one_region_for_the_body_whatever_the_grouping_and_the_inputs_of_a_head(make_model, grouping: str) -> None:
+    # catches: norm weights (all ones), biases, zeros or the head that have a say, a head judged by its size
     model = make_model()
-    parameters, found = dict(model.named_parameters()), bounds_of(model)
-    decided = 0
-    for group in make_layer_groups(model):
-        matrices = [parameters[name] for name in group.parameter_names if parameters[name].ndim > 1]
-        if group.is_head:
-            assert found[group.name] == pytest.approx(head_bounds(16))  # the networks are 16 wide
-        elif matrices:
-            sizes = [size(matrix) for matrix in matrices]
-            expected = relative_bounds(min(each for each in sizes if each > 0))
-            assert found[group.name] == pytest.approx(expected, rel=1e-5)
-            decided += 1
-    assert decided >= 3
-    assert list(found) == [group.name for group in make_layer_groups(model)]
-
-
-def test_tensors_without_a_matrix_take_the_middle_of_the_layers() -> None:
-    model = make_vit()
-    found = bounds_of(model, "tensor")
+    found, groups = bounds_of(model, grouping), make_layer_groups(model, grouping)
+    head = {name for group in groups if group.is_head for name in group.parameter_names}
+    body = [p for name, p in model.named_parameters() if p.ndim > 1 and name not in head]
+    assert len(body) > 5 and len(head) == 2
+    expected = relative_bounds(median(size(matrix) for matrix in body if matrix.any()))
     parameters = dict(model.named_parameters())
-    body = [name for name in found if not name.startswith("classifier")]
-    with_matrix = [found[name] for name in body if parameters[name].ndim > 1 and parameters[name].any()]
-    middle = tuple(geometric_mean(ends) for ends in zip(*with_matrix, strict=True))
-    without = [found[name] for name in found if parameters[name].ndim == 1]
-    assert len(without) > 10
-    for bounds in without:
-        assert bounds == pytest.approx(middle)
+    for group in groups:
+        of_head = group.is_head and any(parameters[name].ndim > 1 for name in group.parameter_names)
+        wanted = head_bounds(16) if of_head else expected  # the networks are 16 wide
+        assert found[group.name] == pytest.approx(wanted, rel=1e-5)
+    assert list(found) == [group.name for group in groups]
 
 
 def test_a_model_without_any_matrix_is_bounded_by_the_settings_alone() -> None:
@@ -133,12 +119,14 @@ def test_a_start_outside_is_brought_in_and_stays_in(lr: float) -> None:
     assert engine.moved_at_start == dict.fromkeys(NAMES, lr)
     end = "low" if lr < 1e-5 else "high"
     assert engine.learning_rates == {name: getattr(engine.lr_bounds[name], end) for name in NAMES}
+    left = set()
     for step in range(12):
         train_step(engine.model, engine.optimizer, step)
         for name, rate in engine.learning_rates.items():
             low, high = engine.lr_bounds[name]
             assert low * (1 - 1e-12) <= rate <= high * (1 + 1e-12)
-    assert len(set(engine.learning_rates.values())) == 3
+            left |= {name} if low * 1.01 < rate < high / 1.01 else set()
+    assert len(left) >= 2  # rates that learn
 
 
 @pytest.mark.parametrize("end", ["low", "high"])

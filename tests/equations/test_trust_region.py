@@ -9,12 +9,13 @@ from hf_metalr.equations import Bounds, head_bounds, relative_bounds, weight_siz
 from hf_metalr.equations.trust_region import HEAD_RATES, RELATIVE_RATES
 
 
-def test_the_size_is_the_smallest_root_mean_square() -> None:
-    # catches: the largest, a sum in place of a mean, a standard deviation that takes the mean off
+def test_the_size_is_the_median_root_mean_square() -> None:
+    # catches: the smallest or largest, a mean that one odd tensor moves, a standard deviation that takes the mean off
     large = torch.tensor([[3.0, 4.0], [0.0, 0.0]])  # √(25/4) = 2.5
-    offset = torch.full((3, 2), 2.0)
-    assert weight_size([large, offset]) == pytest.approx(2.0)
+    offset, odd = torch.full((3, 2), 2.0), torch.full((9, 9), 100.0)
     assert weight_size([large]) == pytest.approx(2.5)
+    assert weight_size([large, odd, offset]) == pytest.approx(2.5)
+    assert weight_size([large, offset]) == pytest.approx(2.25)
 
 
 def test_the_size_scales_with_the_weights_and_not_with_their_number() -> None:
