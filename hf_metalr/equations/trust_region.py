@@ -50,7 +50,7 @@ class Bounds(NamedTuple):
 
 
 # Found on validation data (docs/benchmarks.md, "How the defaults were found").
-RELATIVE_RATES = Bounds(2e-4, 2e-3)  # ρ
+RELATIVE_RATES = Bounds(6e-4, 2e-3)  # ρ
 BATCH_NORM_RATES = Bounds(2e-3, 1.2e-2)  # ρ in a network with batch norm, which bears more
 HEAD_RATES = Bounds(0.1, 1.0)  # λ
 
