@@ -55,6 +55,7 @@ class CardFacts:
         dataset: the Hub id of the data set.
         dataset_name: what the data set is called.
         dataset_text: a sentence about the data set and its splits.
+        cost_text: a sentence about what the training cost.
         task: the task id of the Hub, such as "image-classification".
         results: metric values by split, such as `{"test": {"auroc": 0.9}}`. With `task` and `dataset_name` they also
             become the card's machine-readable results; values that are not finite do not.
@@ -82,6 +83,7 @@ class CardFacts:
     dataset: str | None = None
     dataset_name: str | None = None
     dataset_text: str = ""
+    cost_text: str = ""
     task: str | None = None
     results: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     figure_file: str | None = None
@@ -126,6 +128,7 @@ def build_model_card(facts: CardFacts) -> ModelCard:
         _section("Results", _results(facts), facts.remarks),
         _section("Learned rates", _learned_rates(facts)),
         _section("Training", facts.base_model_text, facts.dataset_text, _settings(facts)),
+        _section("Cost", facts.cost_text),
         _section("How to train one like it", _reproduction(facts)),
         _section("Versions", markdown_table(["library", "version"], list(facts.versions.items()))),
         _section("Citation", CITATIONS),

@@ -84,7 +84,8 @@ def learned_rates_of(trainer: Any, first_lrs: Mapping[str, float]) -> LearnedRat
         dataset=dataset,
         dataset_name=dataset_name,
         results=results_of(trainer),
-        train_seconds=next((row["train_runtime"] for row in _newest(trainer) if "train_runtime" in row), None),
+        train_seconds=_train_seconds(trainer),
+        metalr_seconds=_rounded(trainer._cost.metalr_seconds),
     )
 
 
@@ -107,6 +108,15 @@ def results_of(trainer: Any) -> dict[str, dict[str, float]]:
                 if key != name and not key.endswith(_NOT_METRICS) and _is_finite(value):
                     results.setdefault(split, {}).setdefault(key, float(value))
     return {split: results[split] for split in _SPLITS.values() if split in results}
+
+
+def _train_seconds(trainer: Any) -> float | None:
+    newest = next((row["train_runtime"] for row in _newest(trainer) if "train_runtime" in row), None)
+    return None if newest is None else _rounded(trainer._cost.earlier_seconds + newest)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)  # as Trainer rounds its own
 
 
 def _newest(trainer: Any) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ RATES = LearnedRates(
     task="image-classification",
     results={"test": {"accuracy": 0.9}},
     train_seconds=12.5,
+    metalr_seconds=0.5,
 )
 
 
@@ -81,6 +82,7 @@ def test_the_documented_example_is_read() -> None:
         (["results", "test"], 1, "'results' must be"),
         (["base_model"], 7, "'base_model' must be a text"),
         (["train_seconds"], -1, "'train_seconds' must be a finite number"),
+        (["metalr_seconds"], "nan", "'metalr_seconds' must be a finite number"),
     ],
 )
 def test_values_that_cannot_be_are_refused(tmp_path: Path, where: list, value: object, message: str) -> None:
@@ -101,7 +103,7 @@ def test_no_key_may_be_missing(tmp_path: Path, key: str) -> None:
     content = RATES.to_dict()
     del content[key]
     (tmp_path / "metalr.json").write_text(json.dumps(content), encoding="utf-8")
-    if key in ("dataset_name", "library", "train_seconds"):  # null where it is unknown
+    if key in ("dataset_name", "library", "train_seconds", "metalr_seconds"):  # null where it is unknown
         assert getattr(LearnedRates.load(tmp_path / "metalr.json"), key) is None
     else:
         with pytest.raises(ValueError, match=f"{key!r} must be|must be of schema"):
