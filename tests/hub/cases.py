@@ -23,6 +23,10 @@ os.environ |= {
     "HF_TOKEN": TOKEN,
 }
 
+import re
+import shlex
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -34,7 +38,7 @@ from packaging.version import parse
 from transformers import AutoModelForImageClassification, AutoModelForSequenceClassification, ViTImageProcessor
 
 from hf_metalr.hub import LEARNED_RATES_NAME, LearnedRates
-from hf_metalr.hub.upload import UploadError
+from hf_metalr.hub.upload_errors import UploadError
 from hf_metalr.trainer import publication, warm_start
 from tests.trainer.tiny import Images, Texts, make_bert, make_trainer, make_vit
 
@@ -104,7 +108,7 @@ def test_an_interrupted_upload_is_one_error_and_a_repeat_succeeds(folder, mode):
     hub.mode = mode
     trainer = trained(folder)
     hub.drops = 10_000
-    with pytest.raises(UploadError, match=r"'alice/scans' was interrupted .* Nothing was committed; call it again"):
+    with pytest.raises(UploadError, match=r"'alice/scans' was interrupted .* Nothing was committed; files that"):
         trainer.push_to_hub()
     assert hub.repos["alice/scans"].files == {}
     hub.drops = 0
@@ -128,13 +132,64 @@ def test_a_wrong_token_is_one_clear_error(folder):
         trainer.push_to_hub()
     assert str(caught.value) == (
         "push_to_hub to 'alice/scans': the Hub answered 401: the token was refused. Log in with `hf auth login`, or "
-        "give one that may write as hub_token."
+        f"give one that may write as hub_token. Everything is saved in '{folder}'; push it later with: hf upload "
+        f"alice/scans {folder} . --exclude training_args.bin"
     )
+    assert not hub.repos
     trained(folder / "right").push_to_hub()  # now there is a repository, and a token that may not write into it
     trainer.hub_model_id = "alice/scans"
     with pytest.raises(UploadError, match="401: the token was refused"):
         trainer.push_to_hub()
     assert len(hub.repos["alice/scans"].commits) == 1
+
+
+@pytest.fixture
+def _closed_port():
+    hub.__exit__()
+    huggingface_hub.close_session()  # its connections outlive the server's socket
+    yield
+    if hub.socket.fileno() == -1:
+        hub.reopen()
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+@pytest.mark.usefixtures("_closed_port")
+def test_an_unreachable_hub_is_one_error_and_its_command_pushes_all_later(folder, blocking):
+    trainer = trained(folder, hub_private_repo=True)
+    (folder / "runs").mkdir()
+    (folder / "runs" / "events").write_text("ward-7")
+    if not blocking:
+        trainer.hub_model_id, trainer.push_in_progress = "alice/scans", None  # as after an earlier push
+
+    def push():
+        pushed = trainer.push_to_hub(blocking=blocking, license="mit")
+        return pushed if blocking else pushed.result()
+
+    with pytest.raises(UploadError) as caught:
+        push()
+    text = str(caught.value)
+    begin = rf"push_to_hub to 'alice/scans': cannot reach the Hub at {hub.url} \(.*refused.*\)\. Nothing was sent\. "
+    assert re.match(begin + f"Everything is saved in '{folder}'; push it later with: hf upload alice/scans", text)
+    assert PUBLIC | {"training_args.bin", "runs"} == set(os.listdir(folder))
+    hub.reopen()
+    command, *words = shlex.split(text.partition("push it later with: ")[2])
+    assert "--private" in words
+    subprocess.run([Path(sys.executable).with_name(command), *words], check=True, capture_output=True, timeout=100)
+    assert set(files()) == PUBLIC
+    assert card()["license"] == "mit"
+
+
+@pytest.mark.usefixtures("_closed_port")
+def test_an_unreachable_hub_is_told_before_training(folder):
+    with pytest.raises(UploadError, match=r"cannot reach the Hub at .* Mend that, or train without pushing"):
+        make_trainer(folder, hub_model_id="alice/scans", push_to_hub=True)
+
+
+def test_offline_is_told_as_what_it_is(folder, monkeypatch):
+    trainer = trained(folder)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UploadError, match=r"cannot reach the Hub at .*: HF_HUB_OFFLINE is set\. Everything is saved"):
+        trainer.push_to_hub()
 
 
 def test_a_wrong_token_is_told_before_training_too(folder):

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import re
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -71,6 +72,13 @@ class Hub(ThreadingHTTPServer):
     def __exit__(self, *_: object) -> None:
         self.shutdown()
         self.server_close()
+
+    def reopen(self) -> None:
+        """Listen again, at the same address, after `__exit__`."""
+        self.socket = socket.socket(self.address_family, self.socket_type)
+        self.server_bind()
+        self.server_activate()
+        self.__enter__()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is no news."""
