@@ -57,6 +57,7 @@ class CardFacts:
         dataset_text: a sentence about the data set and its splits.
         cost_text: a sentence about what the training cost.
         task: the task id of the Hub, such as "image-classification".
+        num_labels: how many labels the head tells apart, for the code that loads an adapter.
         results: metric values by split, such as `{"test": {"auroc": 0.9}}`. With `task` and `dataset_name` they also
             become the card's machine-readable results; values that are not finite do not.
         figure_file: the picture of the learned rates, a path relative to the card.
@@ -85,6 +86,7 @@ class CardFacts:
     dataset_text: str = ""
     cost_text: str = ""
     task: str | None = None
+    num_labels: int | None = None
     results: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     figure_file: str | None = None
     remarks: str = ""
@@ -183,7 +185,7 @@ def _introduction(facts: CardFacts) -> str:
 
 
 def _loading(facts: CardFacts) -> str:
-    code = loading_code(facts.library, facts.model_class, _place(facts), facts.base_model)
+    code = loading_code(facts.library, facts.model_class, _place(facts), facts.base_model, facts.num_labels)
     kind = {"transformers": "an ordinary Transformers model", "peft": "an ordinary PEFT adapter"}
     return (
         f"```python\n{code}\n```\n\nThe learned rates belong to training; the model is "

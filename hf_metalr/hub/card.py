@@ -34,6 +34,15 @@ def task_of(model_class: str | None) -> str | None:
     return next((task for end, (task, _) in _TASKS.items() if (model_class or "").endswith(end)), None)
 
 
+def has_labels(model_class: str | None) -> bool:
+    """Return whether the head of a Transformers class has a size of the task's own, its number of labels.
+
+    >>> has_labels("ViTForImageClassification"), has_labels("GPT2LMHeadModel")
+    (True, False)
+    """
+    return (task_of(model_class) or "").endswith(("classification", "segmentation", "detection"))
+
+
 def auto_class_of(model_class: str | None) -> str:
     """Return the auto class that loads a Transformers class, or the class itself.
 
@@ -80,6 +89,7 @@ def card_facts(
         dataset_text=_run(rates),
         cost_text=_cost(rates),
         task=rates.task,
+        num_labels=rates.num_labels,
         results=rates.results,
         figure_file=figure_file,
         versions=rates.versions,

@@ -6,8 +6,8 @@
      "meta_estimator": "lookahead", "lr_update": "log_adam", "optimizer": "adamw_torch", "steps": 780, "seed": 42,
      "settings": {"learning_rate": 0.001, "hyper_lr": 0.03, …}, "versions": {"torch": "2.13.0", …},
      "library": "transformers", "model_class": "ViTForImageClassification", "base_model": "google/vit-base-patch16-224",
-     "task": "image-classification", "dataset": null, "dataset_name": null, "results": {"evaluation": {"loss": 0.21}},
-     "train_seconds": 312.5, "metalr_seconds": 14.2}
+     "task": "image-classification", "num_labels": 2, "dataset": null, "dataset_name": null,
+     "results": {"evaluation": {"loss": 0.21}}, "train_seconds": 312.5, "metalr_seconds": 14.2}
 
 The keys are the fields of `LearnedRates` and `LayerRate`, documented in docs/learned-rates.md. Files may come from
 anywhere, so every value is checked when one is read.
@@ -84,6 +84,7 @@ class LearnedRates:
         model_class: class of the model.
         base_model: Hub id of the pre-trained model; None where it is unknown or a local folder.
         task: task id of the Hub.
+        num_labels: how many labels the head tells apart; None where it is no such head.
         dataset: Hub id of the training data.
         dataset_name: what the training data are called.
         results: metrics by split, finite ones only.
@@ -103,6 +104,7 @@ class LearnedRates:
     model_class: str | None = None
     base_model: str | None = None
     task: str | None = None
+    num_labels: int | None = None
     dataset: str | None = None
     dataset_name: str | None = None
     results: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -150,6 +152,7 @@ def parse(content: dict[str, Any], place: str) -> dict[str, Any]:
         "versions": read("versions", "an object of texts", lambda v: is_object_of_texts(v) and all(map(_is_line, v))),
         "library": read("library", *_one_of("transformers", "peft", None)),
         **{name: read(name, *_OPTIONAL_LINE) for name in _OPTIONAL_LINES},
+        "num_labels": read("num_labels", "an integer of at least 1, or null", _is_optional_number_of_labels),
         "results": read("results", "an object from split to an object of finite numbers", _are_results),
         **{name: read(name, *_OPTIONAL_SECONDS) for name in ("train_seconds", "metalr_seconds")},
     }
@@ -191,6 +194,10 @@ def _are_results(value: object) -> bool:
         and all(map(is_finite, metrics.values()))
         for split, metrics in value.items()
     )  # fmt: skip
+
+
+def _is_optional_number_of_labels(value: object) -> bool:
+    return value is None or (is_count(value) and value != 0)
 
 
 def _not_negative(value: float) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from huggingface_hub import CommitInfo, upload_folder
 
+from hf_metalr.hub.adapter_config import shareable_adapter_config
 from hf_metalr.hub.upload_errors import one_clear_error
 
 # What stays at home. The first two are Trainer's own rule.
@@ -20,7 +21,8 @@ PRIVATE_FILES = (
     "*/.*",
 )
 # Of a checkpoint that is uploaded to be resumed elsewhere: its state is wanted, the arguments are given anew.
-STATE_FILES = ("_*", "training_args.bin", "*.tmp", ".*")
+# PEFT's card of it names the base model by its local path.
+STATE_FILES = ("_*", "training_args.bin", "*.tmp", ".*", "README.md")
 
 
 def upload(
@@ -31,6 +33,7 @@ def upload(
     revision: str | None,
     path_in_repo: str | None = None,
     private_files: Sequence[str] = PRIVATE_FILES,
+    base_model: str | None = None,
     way_out: Callable[[], str] = str,
 ) -> CommitInfo:
     """Upload a folder but for private files, in one commit; where nothing has changed, in none.
@@ -43,12 +46,13 @@ def upload(
         revision: the branch; by default the main one.
         path_in_repo: folder of the repository; by default its root.
         private_files: patterns of what stays at home.
+        base_model: Hub id of an adapter's base model, where its file names a local path.
         way_out: gives what to do where it fails, for the end of the message.
 
     Raises:
         UploadError: the Hub cannot be reached or refuses. What it had before is as it was: a commit is all or nothing.
     """
-    with one_clear_error(repo_id, way_out):
+    with one_clear_error(repo_id, way_out), shareable_adapter_config(folder, base_model):
         return upload_folder(
             repo_id=repo_id,
             folder_path=folder,

@@ -15,6 +15,7 @@ from transformers.utils import PushInProgress, logging
 from hf_metalr.engine import MetaLR
 from hf_metalr.engine.history import HISTORY_NAME
 from hf_metalr.hub import LEARNED_RATES_NAME, LearnedRates
+from hf_metalr.hub.locate import is_model_id
 from hf_metalr.hub.upload import PRIVATE_FILES, STATE_FILES, upload
 from hf_metalr.hub.upload_errors import one_clear_error, push_command
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
@@ -23,8 +24,9 @@ from hf_metalr.trainer.outcome import learned_rates_of
 
 logger = logging.get_logger(__name__)
 
-# What a checkpoint needs to go on training; of no use to those who load the model.
-_TRAINING_STATE = ("optimizer*", "scheduler*", "scaler*", "rng_state*", "metalr_*", "trainer_state.json")
+# What a checkpoint needs to go on training, of no use to those who load the model; and the card that PEFT writes into
+# it, which names the base model by its local path.
+_NOT_THE_MODELS = ("optimizer*", "scheduler*", "scaler*", "rng_state*", "metalr_*", "trainer_state.json", "README.md")
 
 # At type-checking time the mixin is a Trainer; at run time the parent is whatever trainer it is mixed into.
 if TYPE_CHECKING:
@@ -133,8 +135,11 @@ class Publication(_Base):
         finally:
             self.create_model_card(model_name=name, **kwargs, **({"tags": tags} if tags else {}))
         self._finish_current_push()
-        self._warn_of_local_base()
-        work = partial(upload, folder, self._repo_name(), str(commit_message), token, branch, way_out=way_out)
+        base_model = kwargs.get("finetuned_from")
+        if base_model is None:
+            self._warn_of_local_base()
+        target = (self._repo_name(), str(commit_message), token, branch)
+        work = partial(upload, folder, *target, base_model=base_model, way_out=way_out)
         return work() if blocking else run_as_future(work)
 
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
@@ -148,7 +153,7 @@ class Publication(_Base):
         self.callback_handler.on_push_begin(self.args, self.state, self.control)
         checkpoint, output = Path(checkpoint_folder), Path(str(self.args.output_dir))
         for file in checkpoint.iterdir():  # copied, since old checkpoints are deleted while an upload goes on
-            if file.is_file() and not any(fnmatch(file.name, pattern) for pattern in _TRAINING_STATE):
+            if file.is_file() and not any(fnmatch(file.name, pattern) for pattern in _NOT_THE_MODELS):
                 shutil.copy(file, output / file.name)
         message = f"Training in progress, step {self.state.global_step}"
         target = (str(self.hub_model_id), message, self.args.hub_token, self.args.hub_revision)
@@ -171,10 +176,10 @@ class Publication(_Base):
     def _warn_of_local_base(self) -> None:
         for config in getattr(self.model, "peft_config", {}).values():
             base = str(getattr(config, "base_model_name_or_path", None) or "")
-            if base and Path(base).exists():
+            if base and not is_model_id(base):
                 logger.warning(
-                    f"adapter_config.json names the base model as {base!r}, a path that only you have. Load the base "
-                    "by its Hub id, so that others can load the adapter."
+                    f"The base model was loaded from {base!r}, which only you have; the path is not uploaded. Load it "
+                    "by its Hub id, or push with finetuned_from='user/model', so that others can load the adapter."
                 )
 
     def _has_learned(self) -> bool:

@@ -23,6 +23,7 @@ os.environ |= {
     "HF_TOKEN": TOKEN,
 }
 
+import json
 import re
 import shlex
 import subprocess
@@ -34,8 +35,9 @@ import huggingface_hub
 import pytest
 import torch
 import yaml
+from huggingface_hub import ModelCard
 from packaging.version import parse
-from transformers import AutoModelForImageClassification, AutoModelForSequenceClassification, ViTImageProcessor
+from transformers import AutoModelForSequenceClassification, BertTokenizer, ViTImageProcessor
 
 from hf_metalr.hub import LEARNED_RATES_NAME, LearnedRates
 from hf_metalr.hub.upload_errors import UploadError
@@ -56,7 +58,7 @@ def _fresh_hub(monkeypatch):
     hub.objects.clear()
     hub.received.clear()
     hub.requests.clear()
-    hub.mode, hub.drops = "lfs", 0
+    hub.mode, hub.drops, hub.spared = "lfs", 0, 0
     monkeypatch.setattr(time, "sleep", lambda _: None)  # between the retries of the client
 
 
@@ -86,9 +88,15 @@ def test_what_was_pushed_answers_as_what_was_trained(folder, mode):
     trainer.push_to_hub()
     assert set(files()) == PUBLIC | {"preprocessor_config.json"}
     assert bool(hub.objects) == (mode == "lfs")
-    loaded = AutoModelForImageClassification.from_pretrained("alice/scans").eval()
     with torch.no_grad():
-        assert torch.equal(loaded(IMAGES).logits, trainer.model.eval()(IMAGES).logits)
+        assert torch.equal(loaded_as_the_card_says()(IMAGES).logits, trainer.model.eval()(IMAGES).logits)
+
+
+def loaded_as_the_card_says(**names):
+    text = ModelCard.load("alice/scans").text
+    scope = dict(names)
+    exec(text.split("## How to load it")[1].split("```python\n")[1].split("```")[0], scope)
+    return scope["model"].eval()
 
 
 @pytest.mark.parametrize("mode", ["lfs", "regular"])
@@ -114,6 +122,21 @@ def test_an_interrupted_upload_is_one_error_and_a_repeat_succeeds(folder, mode):
     hub.drops = 0
     trainer.push_to_hub()
     assert set(files()) == PUBLIC
+
+
+def test_what_had_arrived_whole_is_not_sent_twice(folder):
+    trainer = trained(folder)
+    hub.spared, hub.drops = 2, 10_000
+    with pytest.raises(UploadError, match="files that arrived whole are not sent twice"):
+        trainer.push_to_hub()
+    arrived = set(hub.objects)
+    assert len(arrived) == 2
+    hub.drops = 0
+    hub.requests.clear()
+    trainer.push_to_hub()
+    sent = {request.rpartition("/")[2] for request in hub.requests if request.startswith("PUT")}
+    assert set(files()) == PUBLIC
+    assert sent == set(hub.objects) - arrived != set()
 
 
 @pytest.mark.skipif(
@@ -254,6 +277,12 @@ def test_the_card_on_the_hub_says_how_to_load_and_what_was_learned(folder):
     assert {"metalr", "medical"} <= set(data["tags"])
     assert data["license"] == "mit"
     assert data["datasets"] == ["alice/scans-data"]
+    (parsed,) = ModelCard.load("alice/scans").data.eval_results  # it raises where the model-index is not sound
+    assert (parsed.task_type, parsed.dataset_type, parsed.dataset_split) == (
+        "image-classification",
+        "alice/scans-data",
+        "evaluation",
+    )
     ((result,),) = (model["results"] for model in data["model-index"])
     assert result["dataset"]["name"] == "Scans"
     assert result["metrics"][0]["value"] == trainer.state.log_history[-2]["eval_loss"]
@@ -263,30 +292,62 @@ def test_the_card_on_the_hub_says_how_to_load_and_what_was_learned(folder):
     assert files()["learned_rates.png"].startswith(b"\x89PNG")
 
 
-def test_an_adapter_is_pushed_and_loaded_by_peft(folder, monkeypatch):
+def an_adapter(base):
     peft = pytest.importorskip("peft")
-    said: list[str] = []
-    monkeypatch.setattr(publication.logger, "warning", said.append)
-    make_bert().save_pretrained(folder / "base")
     config = peft.LoraConfig(task_type="SEQ_CLS", r=2, target_modules=["query", "value"])
-    base = AutoModelForSequenceClassification.from_pretrained(folder / "base")
-    trainer = trained(folder / "out", peft.get_peft_model(base, config), Texts(48))
+    model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=3, ignore_mismatched_sizes=True)
+    return peft.get_peft_model(model, config)
+
+
+def test_an_adapter_is_pushed_and_loaded_as_the_card_says(folder):
+    make_bert(num_labels=5).push_to_hub("alice/base")  # the head of the base is another
+    trainer = trained(folder, an_adapter("alice/base"), Texts(48))
     trainer.push_to_hub()
-    (warning,) = said  # PEFT's own file names the base as it was loaded
-    assert f"adapter_config.json names the base model as {str(folder / 'base')!r}" in warning
-    assert HOME.encode() not in files()["README.md"] + files()["metalr.json"]
-    assert card()["library_name"] == "peft"
-    assert {"metalr", "lora"} <= set(card()["tags"])
-    assert b"PeftModel.from_pretrained(base" in files()["README.md"]
-    base = AutoModelForSequenceClassification.from_pretrained(folder / "base")
-    loaded = peft.PeftModel.from_pretrained(base, "alice/scans").eval()
+    assert (card()["library_name"], card()["base_model"]) == ("peft", "alice/base")
+    assert {"metalr", "lora", "base_model:adapter:alice/base"} <= set(card()["tags"])
+    assert json.loads(files()["adapter_config.json"])["base_model_name_or_path"] == "alice/base"
     tokens = Texts(4).tokens
     with torch.no_grad():
-        assert torch.equal(loaded(tokens).logits, trainer.model.eval()(tokens).logits)
+        assert torch.equal(loaded_as_the_card_says()(tokens).logits, trainer.model.eval()(tokens).logits)
+
+
+@pytest.mark.parametrize("known", [None, "alice/base"])
+def test_an_adapter_of_a_local_base_does_not_tell_where_that_is(folder, monkeypatch, known):
+    said: list[str] = []
+    monkeypatch.setattr(publication.logger, "warning", said.append)
+    make_bert().save_pretrained(folder / "_base")
+    saving = {"save_strategy": "steps", "save_steps": 3, "hub_always_push": True, "push_to_hub": True}
+    trainer = trained(folder, an_adapter(folder / "_base"), Texts(48), hub_strategy="checkpoint", **saving)
+    trainer._finish_current_push()
+    trainer.push_to_hub(finetuned_from=known)
+    assert len(said) == (known is None)
+    assert "_base', which only you have; the path is not uploaded" in "".join(said) or known
+    assert {"last-checkpoint/adapter_config.json", "last-checkpoint/optimizer.pt"} <= set(files())
+    assert not [name for name in files() if any(text in files()[name] for text in forbidden())]
+    config = json.loads(files()["adapter_config.json"])
+    assert config["base_model_name_or_path"] == known
+    assert json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"] == str(folder / "_base")
+    if known is None:
+        assert 'from_pretrained("the/base-model", num_labels=3' in files()["README.md"].decode()
+        peft = pytest.importorskip("peft")
+        base = AutoModelForSequenceClassification.from_pretrained(folder / "_base")
+        loaded, tokens = peft.PeftModel.from_pretrained(base, "alice/scans").eval(), Texts(4).tokens
+        with torch.no_grad():
+            assert torch.equal(loaded(tokens).logits, trainer.model.eval()(tokens).logits)
+
+
+def test_a_tokenizer_does_not_tell_where_it_came_from(folder):
+    (folder / "_words").mkdir(parents=True)
+    (folder / "_words" / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"]))
+    BertTokenizer(str(folder / "_words" / "vocab.txt")).save_pretrained(folder / "_words")
+    tokenizer = BertTokenizer.from_pretrained(folder / "_words")
+    trained(folder, make_bert(), Texts(48), processing_class=tokenizer).push_to_hub()
+    assert {"tokenizer_config.json", "tokenizer.json"} <= set(files())
+    assert not [name for name in files() if any(text in files()[name] for text in forbidden())]
 
 
 class PlainNet(torch.nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, *_: object) -> None:  # the card writes PlainNet(...)
         super().__init__()
         torch.manual_seed(0)
         self.stem, self.head = torch.nn.Conv2d(3, 4, 3), torch.nn.Linear(4, 3)
@@ -300,12 +361,8 @@ def test_a_plain_module_is_pushed_and_loaded_as_the_card_says(folder):
     trainer = trained(folder, PlainNet())
     trainer.push_to_hub()
     assert "library_name" not in card()
-    text = files()["README.md"].decode()
-    code = text.split("```python\n")[1].split("```")[0].replace("PlainNet(...)", "PlainNet()")
-    scope = {"PlainNet": PlainNet}
-    exec(code, scope)
     with torch.no_grad():
-        assert torch.equal(scope["model"](IMAGES)[0], trainer.model(IMAGES)[0])
+        assert torch.equal(loaded_as_the_card_says(PlainNet=PlainNet)(IMAGES)[0], trainer.model(IMAGES)[0])
 
 
 def test_rates_learned_by_others_are_where_a_run_starts(folder, monkeypatch):

@@ -43,7 +43,8 @@ class Hub(ThreadingHTTPServer):
     Attributes:
         token: the only one that may write.
         mode: how files are to be sent: "lfs" or "regular".
-        drops: how many of the next uploads are cut off in the middle of a file.
+        spared: how many of the next uploads arrive before others are cut off.
+        drops: how many of the uploads after them are cut off in the middle of a file.
         received: every byte of every request body, headers apart.
         requests: method and path of every request.
     """
@@ -54,7 +55,7 @@ class Hub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.token = token
         self.mode = "lfs"
-        self.drops = 0
+        self.spared = self.drops = 0
         self.repos: dict[str, Repo] = {}
         self.objects: dict[str, bytes] = {}
         self.received: list[bytes] = []
@@ -122,8 +123,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _body(self, path: str) -> bytes:
         length = int(self.headers.get("Content-Length", 0))
-        if length and self.server.drops and (self.command == "PUT" or "/commit/" in path):
-            self.server.drops -= 1
+        if length and (self.command == "PUT" or "/commit/" in path) and self._is_cut_off():
             self.rfile.read(length // 2)
             self.connection.close()
             raise ConnectionAbortedError
@@ -131,6 +131,14 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.received.append(body)
         return body
+
+    def _is_cut_off(self) -> bool:
+        with self.server.lock:
+            if self.server.spared:
+                self.server.spared -= 1
+                return False
+            self.server.drops = max(0, (drops := self.server.drops) - 1)
+            return drops > 0
 
     def _send(self, content: bytes, status: int = 200, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
