@@ -140,8 +140,8 @@ def build_model_card(facts: CardFacts) -> ModelCard:
 
 
 def learned_rates_section(facts: CardFacts) -> str:
-    """Return the section with the learned rates and the settings alone, to be added to another card."""
-    return _section("Learned rates", _learned_rates(facts), _settings(facts))
+    """Return the section with the learned rates, the settings and the cost alone, to be added to another card."""
+    return _section("Learned rates", _learned_rates(facts), _settings(facts), facts.cost_text)
 
 
 def _metadata(facts: CardFacts) -> ModelCardData:

@@ -125,7 +125,7 @@ def time_of_learning(rates: LearnedRates) -> str | None:
     """Return how long MetaLR's own work took, and of what share of the training; None where it was not measured."""
     if rates.metalr_seconds is None:
         return None
-    share = f" ({rates.metalr_seconds / rates.train_seconds:.1%})" if rates.train_seconds else ""
+    share = f" ({100 * rates.metalr_seconds / rates.train_seconds:.1f} %)" if rates.train_seconds else ""
     return f"{_duration(rates.metalr_seconds)}{share}"
 
 

@@ -208,6 +208,14 @@ def test_an_unreachable_hub_is_told_before_training(folder):
         make_trainer(folder, hub_model_id="alice/scans", push_to_hub=True)
 
 
+@pytest.mark.usefixtures("_closed_port")
+def test_rates_of_an_unreachable_hub_are_one_error(folder):
+    with pytest.raises(
+        ValueError, match=r"init_lrs='alice/far': the Hub cannot be reached and metalr\.json is not in the"
+    ):
+        make_trainer(folder, init_lrs="alice/far").train()
+
+
 def test_offline_is_told_as_what_it_is(folder, monkeypatch):
     trainer = trained(folder)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

@@ -53,7 +53,7 @@ def test_a_folder_tells_its_run(tmp_path) -> None:
         "model": "ViTForImageClassification",
         "data": "X-rays",
         "training time": "12 s",
-        "of it, learning the rates": "0.62 s (5.0%)",
+        "of it, learning the rates": "0.62 s (5.0 %)",
     }
     assert run.metrics == {"test": {"auroc": 0.95}, "evaluation": {"loss": 0.5}}
     assert run.settings == {
