@@ -1,84 +1,25 @@
-"""Cases against a Hub of our own. `test_hub.py` runs them in a process that has never been offline.
+"""What is pushed to a Hub of our own and loaded from it; `test_hub.py` runs this in a process that was never offline.
 
-The endpoint is read when huggingface_hub is imported, hence the order here. By hand:
-`HF_METALR_HUB_CASES=1 pytest tests/hub/cases.py`.
+By hand: `HF_METALR_HUB_CASES=1 pytest tests/hub/cases.py`.
 """
 
-import atexit
-import os
-import tempfile
-
-from tests.hub.server import Hub, Repo
-
-TOKEN = "hf_" + "verysecret" * 3
-HOME = tempfile.mkdtemp(prefix="home-of-dr-jones-")
-hub = Hub(TOKEN).__enter__()
-atexit.register(hub.__exit__)
-os.environ |= {
-    "HF_ENDPOINT": hub.url,
-    "HF_HUB_OFFLINE": "0",
-    "HF_HUB_DISABLE_XET": "1",
-    "HF_HOME": f"{HOME}/.cache/huggingface",
-    "HOME": HOME,
-    "HF_TOKEN": TOKEN,
-}
-
 import json
-import re
-import shlex
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-import huggingface_hub
 import pytest
 import torch
-import yaml
 from huggingface_hub import ModelCard
-from packaging.version import parse
 from transformers import AutoModelForSequenceClassification, BertTokenizer, ViTImageProcessor
 
 from hf_metalr.hub import LEARNED_RATES_NAME, LearnedRates
-from hf_metalr.hub.upload_errors import UploadError
 from hf_metalr.trainer import publication, warm_start
+from tests.hub.loopback import HOME, IMAGES, PUBLIC, TOKEN, card, files, hub, trained
 from tests.trainer.tiny import Images, Texts, make_bert, make_trainer, make_vit
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),  # huggingface_hub's own upload
     pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning"),  # from PEFT
 ]
-PUBLIC = {"README.md", "config.json", "learned_rates.png", "metalr.json", "metalr_history.jsonl", "model.safetensors"}
-IMAGES = torch.stack([Images(4)[index]["pixel_values"] for index in range(4)])
-
-
-@pytest.fixture(autouse=True)
-def _fresh_hub(monkeypatch):
-    hub.repos.clear()
-    hub.objects.clear()
-    hub.received.clear()
-    hub.requests.clear()
-    hub.mode, hub.drops, hub.spared = "lfs", 0, 0
-    monkeypatch.setattr(time, "sleep", lambda _: None)  # between the retries of the client
-
-
-@pytest.fixture
-def folder():
-    return Path(tempfile.mkdtemp(dir=HOME)) / "scans"
-
-
-def trained(folder, model=None, train=None, **settings):
-    trainer = make_trainer(folder, model, train, lr_update="log_adam", hub_model_id="alice/scans", **settings)
-    trainer.train()
-    return trainer
-
-
-def files() -> dict[str, bytes]:
-    return hub.repos["alice/scans"].files
-
-
-def card() -> dict:
-    return yaml.safe_load(files()["README.md"].decode().split("---\n")[1])
 
 
 @pytest.mark.parametrize("mode", ["lfs", "regular"])
@@ -109,125 +50,6 @@ def test_a_second_push_of_the_same_makes_no_commit(folder, mode):
     assert first.oid == second.oid
     trainer.push_to_hub(license="mit")  # something did change
     assert len(hub.repos["alice/scans"].commits) == 2
-
-
-@pytest.mark.parametrize("mode", ["lfs", "regular"])
-def test_an_interrupted_upload_is_one_error_and_a_repeat_succeeds(folder, mode):
-    hub.mode = mode
-    trainer = trained(folder)
-    hub.drops = 10_000
-    with pytest.raises(UploadError, match=r"'alice/scans' was interrupted .* Nothing was committed; files that"):
-        trainer.push_to_hub()
-    assert hub.repos["alice/scans"].files == {}
-    hub.drops = 0
-    trainer.push_to_hub()
-    assert set(files()) == PUBLIC
-
-
-def test_what_had_arrived_whole_is_not_sent_twice(folder):
-    trainer = trained(folder)
-    hub.spared, hub.drops = 2, 10_000
-    with pytest.raises(UploadError, match="files that arrived whole are not sent twice"):
-        trainer.push_to_hub()
-    arrived = set(hub.objects)
-    assert len(arrived) == 2
-    hub.drops = 0
-    hub.requests.clear()
-    trainer.push_to_hub()
-    sent = {request.rpartition("/")[2] for request in hub.requests if request.startswith("PUT")}
-    assert set(files()) == PUBLIC
-    assert sent == set(hub.objects) - arrived != set()
-
-
-@pytest.mark.skipif(
-    parse(huggingface_hub.__version__) < parse("1.32"), reason="this client does not repeat a dropped request by itself"
-)
-def test_one_dropped_connection_is_survived(folder):
-    trainer = trained(folder)
-    hub.drops = 1
-    trainer.push_to_hub()
-    assert set(files()) == PUBLIC
-
-
-def test_a_wrong_token_is_one_clear_error(folder):
-    trainer = trained(folder, hub_token="hf_wrong")
-    with pytest.raises(UploadError) as caught:
-        trainer.push_to_hub()
-    assert str(caught.value) == (
-        "push_to_hub to 'alice/scans': the Hub answered 401: the token was refused. Log in with `hf auth login`, or "
-        f"give one that may write as hub_token. Everything is saved in '{folder}'; push it later with: hf upload "
-        f"alice/scans {folder} . --exclude training_args.bin"
-    )
-    assert not hub.repos
-    trained(folder / "right").push_to_hub()  # now there is a repository, and a token that may not write into it
-    trainer.hub_model_id = "alice/scans"
-    with pytest.raises(UploadError, match="401: the token was refused"):
-        trainer.push_to_hub()
-    assert len(hub.repos["alice/scans"].commits) == 1
-
-
-@pytest.fixture
-def _closed_port():
-    hub.__exit__()
-    huggingface_hub.close_session()  # its connections outlive the server's socket
-    yield
-    if hub.socket.fileno() == -1:
-        hub.reopen()
-
-
-@pytest.mark.parametrize("blocking", [True, False])
-@pytest.mark.usefixtures("_closed_port")
-def test_an_unreachable_hub_is_one_error_and_its_command_pushes_all_later(folder, blocking):
-    trainer = trained(folder, hub_private_repo=True)
-    (folder / "runs").mkdir()
-    (folder / "runs" / "events").write_text("ward-7")
-    if not blocking:
-        trainer.hub_model_id, trainer.push_in_progress = "alice/scans", None  # as after an earlier push
-
-    def push():
-        pushed = trainer.push_to_hub(blocking=blocking, license="mit")
-        return pushed if blocking else pushed.result()
-
-    with pytest.raises(UploadError) as caught:
-        push()
-    text = str(caught.value)
-    begin = rf"push_to_hub to 'alice/scans': cannot reach the Hub at {hub.url} \(.*refused.*\)\. Nothing was sent\. "
-    assert re.match(begin + f"Everything is saved in '{folder}'; push it later with: hf upload alice/scans", text)
-    assert PUBLIC | {"training_args.bin", "runs"} == set(os.listdir(folder))
-    hub.reopen()
-    command, *words = shlex.split(text.partition("push it later with: ")[2])
-    assert "--private" in words
-    subprocess.run([Path(sys.executable).with_name(command), *words], check=True, capture_output=True, timeout=100)
-    assert set(files()) == PUBLIC
-    assert card()["license"] == "mit"
-
-
-@pytest.mark.usefixtures("_closed_port")
-def test_an_unreachable_hub_is_told_before_training(folder):
-    with pytest.raises(UploadError, match=r"cannot reach the Hub at .* Mend that, or train without pushing"):
-        make_trainer(folder, hub_model_id="alice/scans", push_to_hub=True)
-
-
-@pytest.mark.usefixtures("_closed_port")
-def test_rates_of_an_unreachable_hub_are_one_error(folder):
-    with pytest.raises(
-        ValueError, match=r"init_lrs='alice/far': the Hub cannot be reached and metalr\.json is not in the"
-    ):
-        make_trainer(folder, init_lrs="alice/far").train()
-
-
-def test_offline_is_told_as_what_it_is(folder, monkeypatch):
-    trainer = trained(folder)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(UploadError, match=r"cannot reach the Hub at .*: HF_HUB_OFFLINE is set\. Everything is saved"):
-        trainer.push_to_hub()
-
-
-def test_a_wrong_token_is_told_before_training_too(folder):
-    with pytest.raises(UploadError, match="401: the token was refused"):
-        make_trainer(folder, hub_model_id="alice/scans", hub_token="hf_wrong", push_to_hub=True)
-    with pytest.raises(ValueError, match="alice/a scan"):
-        make_trainer(folder, hub_model_id="alice/a scan", push_to_hub=True)
 
 
 def forbidden() -> list[bytes]:
@@ -331,7 +153,8 @@ def test_an_adapter_of_a_local_base_does_not_tell_where_that_is(folder, monkeypa
     assert len(said) == (known is None)
     assert "_base', which only you have; the path is not uploaded" in "".join(said) or known
     assert {"last-checkpoint/adapter_config.json", "last-checkpoint/optimizer.pt"} <= set(files())
-    assert not [name for name in files() if any(text in files()[name] for text in forbidden())]
+    sent = [*hub.received, *files().values()]  # also what was replaced later
+    assert not [content for content in sent if any(text in content for text in forbidden())]
     config = json.loads(files()["adapter_config.json"])
     assert config["base_model_name_or_path"] == known
     assert json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"] == str(folder / "_base")
@@ -388,21 +211,3 @@ def test_rates_learned_by_others_are_where_a_run_starts(folder, monkeypatch):
     offline.create_optimizer_and_scheduler(4)
     assert offline.learning_rates == second.learning_rates
     assert hub.requests == []
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("alice/nothing", None, "neither a local path nor a model of the Hub that you may read"),
-        ("alice/other", {"config.json": b"{}"}, "has no metalr.json: it was not pushed by"),
-        ("alice/huge", {"metalr.json": b" " * (5 * 2**20)}, "must have at most 4194304 bytes, found 5242880"),
-        ("alice/broken", {"metalr.json": b"{"}, "is not valid JSON"),
-        ("alice/foreign", {"metalr.json": b'{"schema": "x"}'}, "found schema 'x'"),
-    ],
-)
-def test_what_cannot_be_used_is_refused_in_one_message(folder, name, content, message):
-    if content is not None:
-        hub.repos[name] = Repo(files=dict(content), commits=["by hand"])
-    with pytest.raises(ValueError, match=message):
-        make_trainer(folder, init_lrs=name).train()
-    assert not [request for request in hub.requests if request.startswith("GET /alice/huge")]  # refused unread
