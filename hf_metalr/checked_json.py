@@ -54,7 +54,7 @@ def write_object(content: dict[str, Any], path: str | os.PathLike[str]) -> None:
     target, text = Path(path), json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")  # of this process: two may write one file
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="\n")  # the same bytes everywhere
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)

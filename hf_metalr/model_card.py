@@ -55,7 +55,9 @@ class CardFacts:
         dataset: the Hub id of the data set.
         dataset_name: what the data set is called.
         dataset_text: a sentence about the data set and its splits.
+        cost_text: a sentence about what the training cost.
         task: the task id of the Hub, such as "image-classification".
+        num_labels: how many labels the head tells apart, for the code that loads an adapter.
         results: metric values by split, such as `{"test": {"auroc": 0.9}}`. With `task` and `dataset_name` they also
             become the card's machine-readable results; values that are not finite do not.
         figure_file: the picture of the learned rates, a path relative to the card.
@@ -82,7 +84,9 @@ class CardFacts:
     dataset: str | None = None
     dataset_name: str | None = None
     dataset_text: str = ""
+    cost_text: str = ""
     task: str | None = None
+    num_labels: int | None = None
     results: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     figure_file: str | None = None
     remarks: str = ""
@@ -126,6 +130,7 @@ def build_model_card(facts: CardFacts) -> ModelCard:
         _section("Results", _results(facts), facts.remarks),
         _section("Learned rates", _learned_rates(facts)),
         _section("Training", facts.base_model_text, facts.dataset_text, _settings(facts)),
+        _section("Cost", facts.cost_text),
         _section("How to train one like it", _reproduction(facts)),
         _section("Versions", markdown_table(["library", "version"], list(facts.versions.items()))),
         _section("Citation", CITATIONS),
@@ -135,8 +140,8 @@ def build_model_card(facts: CardFacts) -> ModelCard:
 
 
 def learned_rates_section(facts: CardFacts) -> str:
-    """Return the section with the learned rates and the settings alone, to be added to another card."""
-    return _section("Learned rates", _learned_rates(facts), _settings(facts))
+    """Return the section with the learned rates, the settings and the cost alone, to be added to another card."""
+    return _section("Learned rates", _learned_rates(facts), _settings(facts), facts.cost_text)
 
 
 def _metadata(facts: CardFacts) -> ModelCardData:
@@ -180,7 +185,7 @@ def _introduction(facts: CardFacts) -> str:
 
 
 def _loading(facts: CardFacts) -> str:
-    code = loading_code(facts.library, facts.model_class, _place(facts), facts.base_model)
+    code = loading_code(facts.library, facts.model_class, _place(facts), facts.base_model, facts.num_labels)
     kind = {"transformers": "an ordinary Transformers model", "peft": "an ordinary PEFT adapter"}
     return (
         f"```python\n{code}\n```\n\nThe learned rates belong to training; the model is "

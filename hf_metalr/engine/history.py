@@ -41,7 +41,7 @@ class History:
         """Write one row."""
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("a", encoding="utf-8")
+            self._file = self.path.open("a", encoding="utf-8", newline="\n")
         self._file.write(json.dumps(history_row(meta_step), allow_nan=False) + "\n")
         self._file.flush()
 
@@ -100,5 +100,5 @@ def _rewrite(path: Path, rows: list[dict[str, Any]]) -> None:
     # Replaced in one move, so that a crash leaves either the old file or the new one.
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8", newline="\n")
     os.replace(temporary, path)

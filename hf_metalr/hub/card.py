@@ -34,6 +34,15 @@ def task_of(model_class: str | None) -> str | None:
     return next((task for end, (task, _) in _TASKS.items() if (model_class or "").endswith(end)), None)
 
 
+def has_labels(model_class: str | None) -> bool:
+    """Return whether the head of a Transformers class has a size of the task's own, its number of labels.
+
+    >>> has_labels("ViTForImageClassification"), has_labels("GPT2LMHeadModel")
+    (True, False)
+    """
+    return (task_of(model_class) or "").endswith(("classification", "segmentation", "detection"))
+
+
 def auto_class_of(model_class: str | None) -> str:
     """Return the auto class that loads a Transformers class, or the class itself.
 
@@ -78,7 +87,9 @@ def card_facts(
         dataset=rates.dataset,
         dataset_name=rates.dataset_name,
         dataset_text=_run(rates),
+        cost_text=_cost(rates),
         task=rates.task,
+        num_labels=rates.num_labels,
         results=rates.results,
         figure_file=figure_file,
         versions=rates.versions,
@@ -97,13 +108,28 @@ def _adapter_tag(rates: LearnedRates) -> list[str]:
 
 def _run(rates: LearnedRates) -> str:
     parameters = sum(group.parameters for group in rates.layer_groups)
-    text = f"{rates.steps} optimizer steps of {rates.optimizer} over {parameters:,} trainable parameters"
-    if rates.train_seconds is not None:
-        text += f" in {_duration(rates.train_seconds)}"
-    return f"{text}."
+    return f"{rates.steps} optimizer steps of {rates.optimizer} over {parameters:,} trainable parameters."
+
+
+def _cost(rates: LearnedRates) -> str:
+    if rates.train_seconds is None:
+        return ""
+    text = f"Training took {_duration(rates.train_seconds)}"
+    learning = time_of_learning(rates)
+    if learning is not None:
+        text += f", of which learning the rates took {learning}: all that is done around the optimizer's steps for it"
+    return f"{text}. It needs one more copy of the trainable parameters in memory."
+
+
+def time_of_learning(rates: LearnedRates) -> str | None:
+    """Return how long MetaLR's own work took, and of what share of the training; None where it was not measured."""
+    if rates.metalr_seconds is None:
+        return None
+    share = f" ({100 * rates.metalr_seconds / rates.train_seconds:.1f} %)" if rates.train_seconds else ""
+    return f"{_duration(rates.metalr_seconds)}{share}"
 
 
 def _duration(seconds: float) -> str:
     if seconds < 120:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2g} s"
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -6,8 +6,8 @@
      "meta_estimator": "lookahead", "lr_update": "log_adam", "optimizer": "adamw_torch", "steps": 780, "seed": 42,
      "settings": {"learning_rate": 0.001, "hyper_lr": 0.03, …}, "versions": {"torch": "2.13.0", …},
      "library": "transformers", "model_class": "ViTForImageClassification", "base_model": "google/vit-base-patch16-224",
-     "task": "image-classification", "dataset": null, "dataset_name": null, "results": {"evaluation": {"loss": 0.21}},
-     "train_seconds": 312.5}
+     "task": "image-classification", "num_labels": 2, "dataset": null, "dataset_name": null,
+     "results": {"evaluation": {"loss": 0.21}}, "train_seconds": 312.5, "metalr_seconds": 14.2}
 
 The keys are the fields of `LearnedRates` and `LayerRate`, documented in docs/learned-rates.md. Files may come from
 anywhere, so every value is checked when one is read.
@@ -84,10 +84,12 @@ class LearnedRates:
         model_class: class of the model.
         base_model: Hub id of the pre-trained model; None where it is unknown or a local folder.
         task: task id of the Hub.
+        num_labels: how many labels the head tells apart; None where it is no such head.
         dataset: Hub id of the training data.
         dataset_name: what the training data are called.
         results: metrics by split, finite ones only.
-        train_seconds: wall-clock time of training.
+        train_seconds: wall-clock time of training, that before a resume included.
+        metalr_seconds: of these, seconds of MetaLR's own work on the main process (`hf_metalr.trainer.cost`).
     """
 
     layer_groups: tuple[LayerRate, ...]
@@ -102,10 +104,12 @@ class LearnedRates:
     model_class: str | None = None
     base_model: str | None = None
     task: str | None = None
+    num_labels: int | None = None
     dataset: str | None = None
     dataset_name: str | None = None
     results: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     train_seconds: float | None = None
+    metalr_seconds: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values with the name and version of the schema."""
@@ -148,8 +152,9 @@ def parse(content: dict[str, Any], place: str) -> dict[str, Any]:
         "versions": read("versions", "an object of texts", lambda v: is_object_of_texts(v) and all(map(_is_line, v))),
         "library": read("library", *_one_of("transformers", "peft", None)),
         **{name: read(name, *_OPTIONAL_LINE) for name in _OPTIONAL_LINES},
+        "num_labels": read("num_labels", "an integer of at least 1, or null", _is_optional_number_of_labels),
         "results": read("results", "an object from split to an object of finite numbers", _are_results),
-        "train_seconds": read("train_seconds", *optional_number("a finite number of at least 0", _not_negative)),
+        **{name: read(name, *_OPTIONAL_SECONDS) for name in ("train_seconds", "metalr_seconds")},
     }
 
 
@@ -191,10 +196,15 @@ def _are_results(value: object) -> bool:
     )  # fmt: skip
 
 
+def _is_optional_number_of_labels(value: object) -> bool:
+    return value is None or (is_count(value) and value != 0)
+
+
 def _not_negative(value: float) -> bool:
     return 0 <= value < math.inf
 
 
 _LINE = (f"a text of 1 to {_LONGEST} characters in one line", _is_line)
 _OPTIONAL_LINE = (f"{_LINE[0]}, or null", lambda value: value is None or _is_line(value))
+_OPTIONAL_SECONDS = optional_number("a finite number of at least 0", _not_negative)
 _OPTIONAL_LINES = ("model_class", "base_model", "task", "dataset", "dataset_name")

@@ -14,7 +14,8 @@ from huggingface_hub.errors import (
 
 from hf_metalr.hub.learned_rates import LEARNED_RATES_NAME, MOST_BYTES
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_NAME = r"[A-Za-z0-9][\w.-]*"
+_HUB_ID = re.compile(f"{_NAME}/{_NAME}")
 
 
 def is_hub_id(source: str) -> bool:
@@ -24,6 +25,15 @@ def is_hub_id(source: str) -> bool:
     (True, False, False)
     """
     return _HUB_ID.fullmatch(source) is not None and not source.endswith(".json") and not Path(source).exists()
+
+
+def is_model_id(name: str) -> bool:
+    """Return whether a name that is no existing path reads as a model of the Hub, an old one without a user included.
+
+    >>> is_model_id("google/vit-base-patch16-224"), is_model_id("bert-base-uncased"), is_model_id("/home/me/model")
+    (True, True, False)
+    """
+    return re.fullmatch(rf"({_NAME}/)?{_NAME}", name) is not None and not Path(name).exists()
 
 
 def locate(source: str, token: str | None = None) -> Path:

@@ -8,7 +8,9 @@ _NOT_IN_CODE = {"init_lrs", "world_size"}
 _NOT_FINITE = ("inf", "-inf", "nan")
 
 
-def loading_code(library: str | None, model_class: str, repo_id: str, base_model: str | None) -> str:
+def loading_code(
+    library: str | None, model_class: str, repo_id: str, base_model: str | None, num_labels: int | None = None
+) -> str:
     """Return Python code that loads a model.
 
     Args:
@@ -16,6 +18,7 @@ def loading_code(library: str | None, model_class: str, repo_id: str, base_model
         model_class: the class to load it with; of an adapter, that of its base model.
         repo_id: Hub id or folder of the model.
         base_model: Hub id of an adapter's base model.
+        num_labels: of the adapter's head; the base model's own has another number, as a rule.
 
     >>> print(loading_code("transformers", "AutoModel", "me/model", None))
     from transformers import AutoModel
@@ -25,9 +28,10 @@ def loading_code(library: str | None, model_class: str, repo_id: str, base_model
     if library == "transformers":
         return f'from transformers import {model_class}\n\nmodel = {model_class}.from_pretrained("{repo_id}")'
     if library == "peft":
+        head = f", num_labels={num_labels}, ignore_mismatched_sizes=True" if num_labels else ""
         return (
             f"from peft import PeftModel\nfrom transformers import {model_class}\n\n"
-            f'base = {model_class}.from_pretrained("{base_model or "the/base-model"}")\n'
+            f'base = {model_class}.from_pretrained("{base_model or "the/base-model"}"{head})\n'
             f'model = PeftModel.from_pretrained(base, "{repo_id}")'
         )
     return (

@@ -7,6 +7,7 @@ is checked before anything is used.
 import json
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,15 @@ STATE_NAME = "metalr_state.json"
 PREVIOUS_PARAMETERS_NAME = "metalr_previous_parameters.safetensors"
 
 
-def save_engine_state(engine: MetaLR, checkpoint: str | os.PathLike[str], world_size: int) -> None:
-    """Write the engine's state, and how many processes there were, into a checkpoint folder."""
-    state = engine.state_dict() | {"world_size": world_size}
+def save_engine_state(
+    engine: MetaLR, checkpoint: str | os.PathLike[str], world_size: int, cost: Mapping[str, float | None]
+) -> None:
+    """Write the engine's state, how many processes there were, and what it cost so far, into a checkpoint folder."""
+    state = engine.state_dict() | {"world_size": world_size, "cost": dict(cost)}
     tensors = {name: tensor.contiguous() for name, tensor in state["displacements"].pop("tensors").items()}
     if tensors:
         safetensors.torch.save_file(tensors, Path(checkpoint) / PREVIOUS_PARAMETERS_NAME)
-    (Path(checkpoint) / STATE_NAME).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+    (Path(checkpoint) / STATE_NAME).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8", newline="\n")
 
 
 def read_engine_state(engine: MetaLR, checkpoint: str | os.PathLike[str]) -> dict[str, Any]:
@@ -94,6 +97,7 @@ def _require_counts_and_rule(state: dict[str, Any], path: Path) -> None:
         "'lr_bounds' must map every layer group to [lower, upper] with 0 < lower <= upper",
         bounds,
     )
+    _require(_is_cost(state.get("cost")), path, "'cost' must hold seconds of at least 0, or null", state.get("cost"))
     rule = state.get("rule")
     _require(isinstance(rule, dict), path, "must have the object 'rule'", rule)
     for group, values in state["rule"].items():
@@ -140,6 +144,15 @@ def _is_number(value: object) -> bool:
 
 def _are_bounds(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and 0 < value[0] <= value[1]
+
+
+def _is_cost(value: object) -> bool:
+    if value is None:  # written before it was kept
+        return True
+    return isinstance(value, dict) and all(
+        name in value and (value[name] is None or (_is_number(value[name]) and value[name] >= 0))
+        for name in ("train_seconds", "metalr_seconds")
+    )
 
 
 def _are_moments(first: float, second: float, steps: float, most_steps: int) -> bool:

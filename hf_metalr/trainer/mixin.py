@@ -26,6 +26,7 @@ from hf_metalr.layer_groups.param_groups import head_names
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
 from hf_metalr.trainer.checkpoint import read_engine_state, refuse_learned_checkpoint, save_engine_state
 from hf_metalr.trainer.console import LR_LOG_PREFIX, MovedRatesNote, summarize_on_console
+from hf_metalr.trainer.cost import Cost
 from hf_metalr.trainer.history_callback import HistoryCallback
 from hf_metalr.trainer.initial_rates import set_up_rates
 from hf_metalr.trainer.item_count import item_count
@@ -75,6 +76,7 @@ class MetaLRMixin(Publication, TransferabilityReport, UpstreamFixes):
                 f"args must be MetaLRTrainingArguments (TrainingArguments with the settings of the learned rates); "
                 f"found {type(self.args).__name__}."
             )
+        self._cost = Cost(self.args.device)
         self._settle_meta_dataset()
         if self.args.meta_estimator != "off":
             require_supported_parallelism(self)
@@ -119,6 +121,7 @@ class MetaLRMixin(Publication, TransferabilityReport, UpstreamFixes):
             self.metalr.scheduler = scheduler
             self.metalr.forget_displacement()
             self._meta_loader = None
+        self._cost.begin()
         return scheduler
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
@@ -150,19 +153,20 @@ class MetaLRMixin(Publication, TransferabilityReport, UpstreamFixes):
         if looks_ahead:
             self._meta_loader = self._make_meta_loader()  # now, so that unfit meta data are refused before training
         distributed = self.args.world_size > 1
-        self.metalr = MetaLR(
-            model,
-            optimizer,
-            self._meta_loss if looks_ahead else None,
-            self.args.metalr_config(),
-            layer_groups=layer_groups,
-            scheduler=self.lr_scheduler,
-            reduce_mean=(lambda values: self.accelerator.reduce(values, "mean")) if distributed else None,
-            loss_scale=lambda: self.accelerator.scaler.get_scale() if self.accelerator.scaler is not None else 1.0,
-            on_meta_step=self._note_meta_step,
-            seed=self.args.seed,
-            rank=self.args.process_index,
-        )
+        with self._cost.of_hooks_on(optimizer):
+            self.metalr = MetaLR(
+                model,
+                optimizer,
+                self._meta_loss if looks_ahead else None,
+                self.args.metalr_config(),
+                layer_groups=layer_groups,
+                scheduler=self.lr_scheduler,
+                reduce_mean=(lambda values: self.accelerator.reduce(values, "mean")) if distributed else None,
+                loss_scale=lambda: self.accelerator.scaler.get_scale() if self.accelerator.scaler is not None else 1.0,
+                on_meta_step=self._note_meta_step,
+                seed=self.args.seed,
+                rank=self.args.process_index,
+            )
 
     def _meta_loss(self) -> Tensor:
         """Return the loss of the next meta batch at the model's present parameters, computed as in training."""
@@ -248,7 +252,7 @@ class MetaLRMixin(Publication, TransferabilityReport, UpstreamFixes):
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)
         if self.metalr is not None and self.args.should_save:
-            save_engine_state(self.metalr, output_dir, self.args.world_size)
+            save_engine_state(self.metalr, output_dir, self.args.world_size, self._cost.state_dict())
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         if self.args.should_save:
@@ -267,6 +271,7 @@ class MetaLRMixin(Publication, TransferabilityReport, UpstreamFixes):
             state = read_engine_state(self.metalr, checkpoint)  # checked before anything is loaded
             super()._load_optimizer_and_scheduler(checkpoint)
             self.metalr.load_state_dict(state)
+            self._cost.resume(state.get("cost"))
 
 
 @contextmanager

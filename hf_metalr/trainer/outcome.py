@@ -17,9 +17,9 @@ from hf_metalr.engine import MetaLR
 from hf_metalr.engine.history import HISTORY_NAME, iterate_history
 from hf_metalr.engine.trust_region import brought_into, has_trust_region
 from hf_metalr.hub import LayerRate, LearnedRates
-from hf_metalr.hub.card import task_of
+from hf_metalr.hub.card import has_labels, task_of
 from hf_metalr.hub.learned_rates import Setting
-from hf_metalr.hub.locate import is_hub_id
+from hf_metalr.hub.locate import is_hub_id, is_model_id
 
 # Rates are averaged over this part of the run, its end. A choice: short enough to be where they arrived, long enough
 # that one noisy meta step does not matter.
@@ -79,12 +79,14 @@ def learned_rates_of(trainer: Any, first_lrs: Mapping[str, float]) -> LearnedRat
         versions=_versions(library),
         library=library,
         model_class=class_name,
-        base_model=_base_model_of(trainer.model, model),
+        base_model=_base_model_of(model),
+        num_labels=getattr(model.config, "num_labels", None) if library and has_labels(class_name) else None,
         task=task_of(class_name) if library else None,
         dataset=dataset,
         dataset_name=dataset_name,
         results=results_of(trainer),
-        train_seconds=next((row["train_runtime"] for row in _newest(trainer) if "train_runtime" in row), None),
+        train_seconds=_train_seconds(trainer),
+        metalr_seconds=_rounded(trainer._cost.metalr_seconds),
     )
 
 
@@ -107,6 +109,15 @@ def results_of(trainer: Any) -> dict[str, dict[str, float]]:
                 if key != name and not key.endswith(_NOT_METRICS) and _is_finite(value):
                     results.setdefault(split, {}).setdefault(key, float(value))
     return {split: results[split] for split in _SPLITS.values() if split in results}
+
+
+def _train_seconds(trainer: Any) -> float | None:
+    newest = next((row["train_runtime"] for row in _newest(trainer) if "train_runtime" in row), None)
+    return None if newest is None else _rounded(trainer._cost.earlier_seconds + newest)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)  # as Trainer rounds its own
 
 
 def _newest(trainer: Any) -> list[dict[str, Any]]:
@@ -158,9 +169,9 @@ def _library_of(model: nn.Module) -> str | None:
     return "transformers" if isinstance(model, PreTrainedModel) else None
 
 
-def _base_model_of(trained: nn.Module, described: nn.Module) -> str | None:
-    name = str(getattr(getattr(described, "config", None), "_name_or_path", "") or "")
-    return name if is_hub_id(name) else None  # a local folder says nothing to others, and something about the author
+def _base_model_of(model: nn.Module) -> str | None:
+    name = str(getattr(getattr(model, "config", None), "_name_or_path", "") or "")
+    return name if is_model_id(name) else None  # a local folder says nothing to others, and something about the author
 
 
 def _dataset_of(dataset: Any) -> tuple[str | None, str | None]:

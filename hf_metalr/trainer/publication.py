@@ -1,10 +1,13 @@
 """What a trainer writes for others: `metalr.json`, the figure, the model card, and the upload of them all."""
 
 import shutil
+from concurrent.futures import Future
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from huggingface_hub import run_as_future
 from transformers import Trainer
 from transformers.trainer_utils import HubStrategy
 from transformers.utils import PushInProgress, logging
@@ -12,15 +15,18 @@ from transformers.utils import PushInProgress, logging
 from hf_metalr.engine import MetaLR
 from hf_metalr.engine.history import HISTORY_NAME
 from hf_metalr.hub import LEARNED_RATES_NAME, LearnedRates
-from hf_metalr.hub.upload import PRIVATE_FILES, STATE_FILES, one_clear_error, upload
+from hf_metalr.hub.locate import is_model_id
+from hf_metalr.hub.upload import PRIVATE_FILES, STATE_FILES, upload
+from hf_metalr.hub.upload_errors import one_clear_error, push_command
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
 from hf_metalr.trainer.cards import Texts, adapter_tags_of, extend_card, write_card
 from hf_metalr.trainer.outcome import learned_rates_of
 
 logger = logging.get_logger(__name__)
 
-# What a checkpoint needs to go on training; of no use to those who load the model.
-_TRAINING_STATE = ("optimizer*", "scheduler*", "scaler*", "rng_state*", "metalr_*", "trainer_state.json")
+# What a checkpoint needs to go on training, of no use to those who load the model; and the card that PEFT writes into
+# it, which names the base model by its local path.
+_NOT_THE_MODELS = ("optimizer*", "scheduler*", "scaler*", "rng_state*", "metalr_*", "trainer_state.json", "README.md")
 
 # At type-checking time the mixin is a Trainer; at run time the parent is whatever trainer it is mixed into.
 if TYPE_CHECKING:
@@ -72,8 +78,9 @@ class Publication(_Base):
         Raises:
             UploadError: the Hub cannot be reached or refuses.
         """
-        name = str(self.args.hub_model_id or Path(str(self.args.output_dir)).absolute().name)
-        with one_clear_error(name):
+        trained = hasattr(self, "state") and self.state.global_step > 0  # the parent's constructor comes here too
+        way_out = "" if trained else "Mend that, or train without pushing and push later."
+        with one_clear_error(self._repo_name(), lambda: way_out):
             super().init_hf_repo(*args, **kwargs)
 
     def push_to_hub(
@@ -102,24 +109,38 @@ class Publication(_Base):
             The commit on the main process, None on the others.
 
         Raises:
-            UploadError: the Hub cannot be reached or refuses.
+            UploadError: the Hub cannot be reached or refuses. All is saved by then, and the message has the command to
+                push it later.
         """
         self.callback_handler.on_push_begin(self.args, self.state, self.control)
         token = token if token is not None else self.args.hub_token
-        if self.hub_model_id is None:
-            self.init_hf_repo(token=token, **({} if private is None else {"private": private}))
-        self.save_model(_internal_call=True)
+        self.save_model(_internal_call=True)  # first: nothing is lost where the Hub cannot be reached
         if not self.is_world_process_zero():
             return None
         tags = kwargs.pop("tags", None) or []
         tags = [tags] if isinstance(tags, str) else list(tags)
         tags += [tag for tag in getattr(self.model, "model_tags", None) or [] if tag not in tags]
-        name = kwargs.pop("model_name", None) or str(self.hub_model_id).split("/")[-1]
-        self.create_model_card(model_name=name, **kwargs, **({"tags": tags} if tags else {}))
-        self._finish_current_push()
+        name = kwargs.pop("model_name", None) or self._repo_name().split("/")[-1]
         folder, branch = Path(str(self.args.output_dir)), revision or self.args.hub_revision
-        self._warn_of_local_base()
-        return upload(folder, str(self.hub_model_id), str(commit_message), token, branch, not blocking)
+        is_private = bool(self.args.hub_private_repo if private is None else private)
+
+        def way_out() -> str:
+            command = push_command(folder, self._repo_name(), PRIVATE_FILES, is_private, branch)
+            return f"Everything is saved in {str(folder)!r}; push it later with: {command}"
+
+        try:
+            if self.hub_model_id is None:
+                with one_clear_error(self._repo_name(), way_out):
+                    self.init_hf_repo(token=token, **({} if private is None else {"private": private}))
+        finally:
+            self.create_model_card(model_name=name, **kwargs, **({"tags": tags} if tags else {}))
+        self._finish_current_push()
+        base_model = kwargs.get("finetuned_from")
+        if base_model is None:
+            self._warn_of_local_base()
+        target = (self._repo_name(), str(commit_message), token, branch)
+        work = partial(upload, folder, *target, base_model=base_model, way_out=way_out)
+        return work() if blocking else run_as_future(work)
 
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
         """Upload during training (`push_to_hub=True`), as the parent does but without its pickle of the arguments."""
@@ -132,27 +153,33 @@ class Publication(_Base):
         self.callback_handler.on_push_begin(self.args, self.state, self.control)
         checkpoint, output = Path(checkpoint_folder), Path(str(self.args.output_dir))
         for file in checkpoint.iterdir():  # copied, since old checkpoints are deleted while an upload goes on
-            if file.is_file() and not any(fnmatch(file.name, pattern) for pattern in _TRAINING_STATE):
+            if file.is_file() and not any(fnmatch(file.name, pattern) for pattern in _NOT_THE_MODELS):
                 shutil.copy(file, output / file.name)
         message = f"Training in progress, step {self.state.global_step}"
-        target = (str(self.hub_model_id), message, self.args.hub_token, self.args.hub_revision, True)
+        target = (str(self.hub_model_id), message, self.args.hub_token, self.args.hub_revision)
         growing = (*PRIVATE_FILES, HISTORY_NAME)  # while an upload goes on, which would fail of it
-        jobs = [upload(output, *target, private_files=growing)]
+        jobs = [run_as_future(upload, output, *target, private_files=growing)]
         if strategy in (HubStrategy.CHECKPOINT, HubStrategy.ALL_CHECKPOINTS):
             place = "last-checkpoint" if strategy == HubStrategy.CHECKPOINT else checkpoint.name
-            jobs.append(upload(checkpoint, *target, place, STATE_FILES))
+            jobs.append(run_as_future(upload, checkpoint, *target, place, STATE_FILES))
+        for job in jobs:
+            job.add_done_callback(_tell_failure)
         if busy:
             self.push_in_progress.jobs.extend(jobs)
         else:
             self.push_in_progress = PushInProgress(jobs)  # type: ignore[arg-type]  # a list, whatever its annotation says
 
+    def _repo_name(self) -> str:
+        known = getattr(self, "hub_model_id", None) or self.args.hub_model_id
+        return str(known or Path(str(self.args.output_dir)).absolute().name)
+
     def _warn_of_local_base(self) -> None:
         for config in getattr(self.model, "peft_config", {}).values():
             base = str(getattr(config, "base_model_name_or_path", None) or "")
-            if base and Path(base).exists():
+            if base and not is_model_id(base):
                 logger.warning(
-                    f"adapter_config.json names the base model as {base!r}, a path that only you have. Load the base "
-                    "by its Hub id, so that others can load the adapter."
+                    f"The base model was loaded from {base!r}, which only you have; the path is not uploaded. Load it "
+                    "by its Hub id, or push with finetuned_from='user/model', so that others can load the adapter."
                 )
 
     def _has_learned(self) -> bool:
@@ -169,6 +196,11 @@ class Publication(_Base):
             learned_rates_of(self, self._first_lrs).save(folder / LEARNED_RATES_NAME)
         except ValueError as error:  # a name of the user's own that is no line of text: no reason to lose the run
             logger.warning(f"{LEARNED_RATES_NAME} was not written: {error}")
+
+
+def _tell_failure(job: "Future[Any]") -> None:
+    if not job.cancelled() and job.exception() is not None:
+        logger.warning(f"{job.exception()} Training goes on.")
 
 
 def _card_arguments(

@@ -1,78 +1,25 @@
-"""Cases against a Hub of our own. `test_hub.py` runs them in a process that has never been offline.
+"""What is pushed to a Hub of our own and loaded from it; `test_hub.py` runs this in a process that was never offline.
 
-The endpoint is read when huggingface_hub is imported, hence the order here. By hand:
-`HF_METALR_HUB_CASES=1 pytest tests/hub/cases.py`.
+By hand: `HF_METALR_HUB_CASES=1 pytest tests/hub/cases.py`.
 """
 
-import atexit
-import os
-import tempfile
-
-from tests.hub.server import Hub, Repo
-
-TOKEN = "hf_" + "verysecret" * 3
-HOME = tempfile.mkdtemp(prefix="home-of-dr-jones-")
-hub = Hub(TOKEN).__enter__()
-atexit.register(hub.__exit__)
-os.environ |= {
-    "HF_ENDPOINT": hub.url,
-    "HF_HUB_OFFLINE": "0",
-    "HF_HUB_DISABLE_XET": "1",
-    "HF_HOME": f"{HOME}/.cache/huggingface",
-    "HOME": HOME,
-    "HF_TOKEN": TOKEN,
-}
-
-import time
+import json
 from pathlib import Path
 
-import huggingface_hub
 import pytest
 import torch
-import yaml
-from packaging.version import parse
-from transformers import AutoModelForImageClassification, AutoModelForSequenceClassification, ViTImageProcessor
+from huggingface_hub import ModelCard
+from transformers import AutoModelForSequenceClassification, BertTokenizer, ViTImageProcessor
 
 from hf_metalr.hub import LEARNED_RATES_NAME, LearnedRates
-from hf_metalr.hub.upload import UploadError
 from hf_metalr.trainer import publication, warm_start
+from tests.hub.loopback import HOME, IMAGES, PUBLIC, TOKEN, card, files, hub, trained
 from tests.trainer.tiny import Images, Texts, make_bert, make_trainer, make_vit
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),  # huggingface_hub's own upload
     pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning"),  # from PEFT
 ]
-PUBLIC = {"README.md", "config.json", "learned_rates.png", "metalr.json", "metalr_history.jsonl", "model.safetensors"}
-IMAGES = torch.stack([Images(4)[index]["pixel_values"] for index in range(4)])
-
-
-@pytest.fixture(autouse=True)
-def _fresh_hub(monkeypatch):
-    hub.repos.clear()
-    hub.objects.clear()
-    hub.received.clear()
-    hub.requests.clear()
-    hub.mode, hub.drops = "lfs", 0
-    monkeypatch.setattr(time, "sleep", lambda _: None)  # between the retries of the client
-
-
-@pytest.fixture
-def folder():
-    return Path(tempfile.mkdtemp(dir=HOME)) / "scans"
-
-
-def trained(folder, model=None, train=None, **settings):
-    trainer = make_trainer(folder, model, train, lr_update="log_adam", hub_model_id="alice/scans", **settings)
-    trainer.train()
-    return trainer
-
-
-def files() -> dict[str, bytes]:
-    return hub.repos["alice/scans"].files
-
-
-def card() -> dict:
-    return yaml.safe_load(files()["README.md"].decode().split("---\n")[1])
 
 
 @pytest.mark.parametrize("mode", ["lfs", "regular"])
@@ -82,9 +29,15 @@ def test_what_was_pushed_answers_as_what_was_trained(folder, mode):
     trainer.push_to_hub()
     assert set(files()) == PUBLIC | {"preprocessor_config.json"}
     assert bool(hub.objects) == (mode == "lfs")
-    loaded = AutoModelForImageClassification.from_pretrained("alice/scans").eval()
     with torch.no_grad():
-        assert torch.equal(loaded(IMAGES).logits, trainer.model.eval()(IMAGES).logits)
+        assert torch.equal(loaded_as_the_card_says()(IMAGES).logits, trainer.model.eval()(IMAGES).logits)
+
+
+def loaded_as_the_card_says(**names):
+    text = ModelCard.load("alice/scans").text
+    scope = dict(names)
+    exec(text.split("## How to load it")[1].split("```python\n")[1].split("```")[0], scope)
+    return scope["model"].eval()
 
 
 @pytest.mark.parametrize("mode", ["lfs", "regular"])
@@ -97,51 +50,6 @@ def test_a_second_push_of_the_same_makes_no_commit(folder, mode):
     assert first.oid == second.oid
     trainer.push_to_hub(license="mit")  # something did change
     assert len(hub.repos["alice/scans"].commits) == 2
-
-
-@pytest.mark.parametrize("mode", ["lfs", "regular"])
-def test_an_interrupted_upload_is_one_error_and_a_repeat_succeeds(folder, mode):
-    hub.mode = mode
-    trainer = trained(folder)
-    hub.drops = 10_000
-    with pytest.raises(UploadError, match=r"'alice/scans' was interrupted .* Nothing was committed; call it again"):
-        trainer.push_to_hub()
-    assert hub.repos["alice/scans"].files == {}
-    hub.drops = 0
-    trainer.push_to_hub()
-    assert set(files()) == PUBLIC
-
-
-@pytest.mark.skipif(
-    parse(huggingface_hub.__version__) < parse("1.32"), reason="this client does not repeat a dropped request by itself"
-)
-def test_one_dropped_connection_is_survived(folder):
-    trainer = trained(folder)
-    hub.drops = 1
-    trainer.push_to_hub()
-    assert set(files()) == PUBLIC
-
-
-def test_a_wrong_token_is_one_clear_error(folder):
-    trainer = trained(folder, hub_token="hf_wrong")
-    with pytest.raises(UploadError) as caught:
-        trainer.push_to_hub()
-    assert str(caught.value) == (
-        "push_to_hub to 'alice/scans': the Hub answered 401: the token was refused. Log in with `hf auth login`, or "
-        "give one that may write as hub_token."
-    )
-    trained(folder / "right").push_to_hub()  # now there is a repository, and a token that may not write into it
-    trainer.hub_model_id = "alice/scans"
-    with pytest.raises(UploadError, match="401: the token was refused"):
-        trainer.push_to_hub()
-    assert len(hub.repos["alice/scans"].commits) == 1
-
-
-def test_a_wrong_token_is_told_before_training_too(folder):
-    with pytest.raises(UploadError, match="401: the token was refused"):
-        make_trainer(folder, hub_model_id="alice/scans", hub_token="hf_wrong", push_to_hub=True)
-    with pytest.raises(ValueError, match="alice/a scan"):
-        make_trainer(folder, hub_model_id="alice/a scan", push_to_hub=True)
 
 
 def forbidden() -> list[bytes]:
@@ -199,6 +107,12 @@ def test_the_card_on_the_hub_says_how_to_load_and_what_was_learned(folder):
     assert {"metalr", "medical"} <= set(data["tags"])
     assert data["license"] == "mit"
     assert data["datasets"] == ["alice/scans-data"]
+    (parsed,) = ModelCard.load("alice/scans").data.eval_results  # it raises where the model-index is not sound
+    assert (parsed.task_type, parsed.dataset_type, parsed.dataset_split) == (
+        "image-classification",
+        "alice/scans-data",
+        "evaluation",
+    )
     ((result,),) = (model["results"] for model in data["model-index"])
     assert result["dataset"]["name"] == "Scans"
     assert result["metrics"][0]["value"] == trainer.state.log_history[-2]["eval_loss"]
@@ -208,30 +122,63 @@ def test_the_card_on_the_hub_says_how_to_load_and_what_was_learned(folder):
     assert files()["learned_rates.png"].startswith(b"\x89PNG")
 
 
-def test_an_adapter_is_pushed_and_loaded_by_peft(folder, monkeypatch):
+def an_adapter(base):
     peft = pytest.importorskip("peft")
-    said: list[str] = []
-    monkeypatch.setattr(publication.logger, "warning", said.append)
-    make_bert().save_pretrained(folder / "base")
     config = peft.LoraConfig(task_type="SEQ_CLS", r=2, target_modules=["query", "value"])
-    base = AutoModelForSequenceClassification.from_pretrained(folder / "base")
-    trainer = trained(folder / "out", peft.get_peft_model(base, config), Texts(48))
+    model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=3, ignore_mismatched_sizes=True)
+    return peft.get_peft_model(model, config)
+
+
+def test_an_adapter_is_pushed_and_loaded_as_the_card_says(folder):
+    make_bert(num_labels=5).push_to_hub("alice/base")  # the head of the base is another
+    trainer = trained(folder, an_adapter("alice/base"), Texts(48))
     trainer.push_to_hub()
-    (warning,) = said  # PEFT's own file names the base as it was loaded
-    assert f"adapter_config.json names the base model as {str(folder / 'base')!r}" in warning
-    assert HOME.encode() not in files()["README.md"] + files()["metalr.json"]
-    assert card()["library_name"] == "peft"
-    assert {"metalr", "lora"} <= set(card()["tags"])
-    assert b"PeftModel.from_pretrained(base" in files()["README.md"]
-    base = AutoModelForSequenceClassification.from_pretrained(folder / "base")
-    loaded = peft.PeftModel.from_pretrained(base, "alice/scans").eval()
+    assert (card()["library_name"], card()["base_model"]) == ("peft", "alice/base")
+    assert {"metalr", "lora", "base_model:adapter:alice/base"} <= set(card()["tags"])
+    assert json.loads(files()["adapter_config.json"])["base_model_name_or_path"] == "alice/base"
     tokens = Texts(4).tokens
     with torch.no_grad():
-        assert torch.equal(loaded(tokens).logits, trainer.model.eval()(tokens).logits)
+        assert torch.equal(loaded_as_the_card_says()(tokens).logits, trainer.model.eval()(tokens).logits)
+
+
+@pytest.mark.parametrize("known", [None, "alice/base"])
+def test_an_adapter_of_a_local_base_does_not_tell_where_that_is(folder, monkeypatch, known):
+    said: list[str] = []
+    monkeypatch.setattr(publication.logger, "warning", said.append)
+    make_bert().save_pretrained(folder / "_base")
+    saving = {"save_strategy": "steps", "save_steps": 3, "hub_always_push": True, "push_to_hub": True}
+    trainer = trained(folder, an_adapter(folder / "_base"), Texts(48), hub_strategy="checkpoint", **saving)
+    trainer._finish_current_push()
+    trainer.push_to_hub(finetuned_from=known)
+    assert len(said) == (known is None)
+    assert "_base', which only you have; the path is not uploaded" in "".join(said) or known
+    assert {"last-checkpoint/adapter_config.json", "last-checkpoint/optimizer.pt"} <= set(files())
+    sent = [*hub.received, *files().values()]  # also what was replaced later
+    assert not [content for content in sent if any(text in content for text in forbidden())]
+    config = json.loads(files()["adapter_config.json"])
+    assert config["base_model_name_or_path"] == known
+    assert json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"] == str(folder / "_base")
+    if known is None:
+        assert 'from_pretrained("the/base-model", num_labels=3' in files()["README.md"].decode()
+        peft = pytest.importorskip("peft")
+        base = AutoModelForSequenceClassification.from_pretrained(folder / "_base")
+        loaded, tokens = peft.PeftModel.from_pretrained(base, "alice/scans").eval(), Texts(4).tokens
+        with torch.no_grad():
+            assert torch.equal(loaded(tokens).logits, trainer.model.eval()(tokens).logits)
+
+
+def test_a_tokenizer_does_not_tell_where_it_came_from(folder):
+    (folder / "_words").mkdir(parents=True)
+    (folder / "_words" / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"]))
+    BertTokenizer(str(folder / "_words" / "vocab.txt")).save_pretrained(folder / "_words")
+    tokenizer = BertTokenizer.from_pretrained(folder / "_words")
+    trained(folder, make_bert(), Texts(48), processing_class=tokenizer).push_to_hub()
+    assert {"tokenizer_config.json", "tokenizer.json"} <= set(files())
+    assert not [name for name in files() if any(text in files()[name] for text in forbidden())]
 
 
 class PlainNet(torch.nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, *_: object) -> None:  # the card writes PlainNet(...)
         super().__init__()
         torch.manual_seed(0)
         self.stem, self.head = torch.nn.Conv2d(3, 4, 3), torch.nn.Linear(4, 3)
@@ -245,12 +192,8 @@ def test_a_plain_module_is_pushed_and_loaded_as_the_card_says(folder):
     trainer = trained(folder, PlainNet())
     trainer.push_to_hub()
     assert "library_name" not in card()
-    text = files()["README.md"].decode()
-    code = text.split("```python\n")[1].split("```")[0].replace("PlainNet(...)", "PlainNet()")
-    scope = {"PlainNet": PlainNet}
-    exec(code, scope)
     with torch.no_grad():
-        assert torch.equal(scope["model"](IMAGES)[0], trainer.model(IMAGES)[0])
+        assert torch.equal(loaded_as_the_card_says(PlainNet=PlainNet)(IMAGES)[0], trainer.model(IMAGES)[0])
 
 
 def test_rates_learned_by_others_are_where_a_run_starts(folder, monkeypatch):
@@ -268,21 +211,3 @@ def test_rates_learned_by_others_are_where_a_run_starts(folder, monkeypatch):
     offline.create_optimizer_and_scheduler(4)
     assert offline.learning_rates == second.learning_rates
     assert hub.requests == []
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("alice/nothing", None, "neither a local path nor a model of the Hub that you may read"),
-        ("alice/other", {"config.json": b"{}"}, "has no metalr.json: it was not pushed by"),
-        ("alice/huge", {"metalr.json": b" " * (5 * 2**20)}, "must have at most 4194304 bytes, found 5242880"),
-        ("alice/broken", {"metalr.json": b"{"}, "is not valid JSON"),
-        ("alice/foreign", {"metalr.json": b'{"schema": "x"}'}, "found schema 'x'"),
-    ],
-)
-def test_what_cannot_be_used_is_refused_in_one_message(folder, name, content, message):
-    if content is not None:
-        hub.repos[name] = Repo(files=dict(content), commits=["by hand"])
-    with pytest.raises(ValueError, match=message):
-        make_trainer(folder, init_lrs=name).train()
-    assert not [request for request in hub.requests if request.startswith("GET /alice/huge")]  # refused unread

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import re
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -42,7 +43,8 @@ class Hub(ThreadingHTTPServer):
     Attributes:
         token: the only one that may write.
         mode: how files are to be sent: "lfs" or "regular".
-        drops: how many of the next uploads are cut off in the middle of a file.
+        spared: how many of the next uploads arrive before others are cut off.
+        drops: how many of the uploads after them are cut off in the middle of a file.
         received: every byte of every request body, headers apart.
         requests: method and path of every request.
     """
@@ -53,7 +55,7 @@ class Hub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.token = token
         self.mode = "lfs"
-        self.drops = 0
+        self.spared = self.drops = 0
         self.repos: dict[str, Repo] = {}
         self.objects: dict[str, bytes] = {}
         self.received: list[bytes] = []
@@ -71,6 +73,13 @@ class Hub(ThreadingHTTPServer):
     def __exit__(self, *_: object) -> None:
         self.shutdown()
         self.server_close()
+
+    def reopen(self) -> None:
+        """Listen again, at the same address, after `__exit__`."""
+        self.socket = socket.socket(self.address_family, self.socket_type)
+        self.server_bind()
+        self.server_activate()
+        self.__enter__()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is no news."""
@@ -114,8 +123,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _body(self, path: str) -> bytes:
         length = int(self.headers.get("Content-Length", 0))
-        if length and self.server.drops and (self.command == "PUT" or "/commit/" in path):
-            self.server.drops -= 1
+        if length and (self.command == "PUT" or "/commit/" in path) and self._is_cut_off():
             self.rfile.read(length // 2)
             self.connection.close()
             raise ConnectionAbortedError
@@ -123,6 +131,14 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.received.append(body)
         return body
+
+    def _is_cut_off(self) -> bool:
+        with self.server.lock:
+            if self.server.spared:
+                self.server.spared -= 1
+                return False
+            self.server.drops = max(0, (drops := self.server.drops) - 1)
+            return drops > 0
 
     def _send(self, content: bytes, status: int = 200, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

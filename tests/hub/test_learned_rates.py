@@ -9,7 +9,7 @@ import pytest
 
 from hf_metalr.hub import LayerRate, LearnedRates
 from hf_metalr.hub.learned_rates import MOST_BYTES
-from hf_metalr.hub.locate import is_hub_id, locate
+from hf_metalr.hub.locate import is_hub_id, is_model_id, locate
 
 RATES = LearnedRates(
     layer_groups=(
@@ -28,8 +28,10 @@ RATES = LearnedRates(
     model_class="ViTForImageClassification",
     base_model="google/vit-base-patch16-224",
     task="image-classification",
+    num_labels=2,
     results={"test": {"accuracy": 0.9}},
     train_seconds=12.5,
+    metalr_seconds=0.5,
 )
 
 
@@ -81,6 +83,8 @@ def test_the_documented_example_is_read() -> None:
         (["results", "test"], 1, "'results' must be"),
         (["base_model"], 7, "'base_model' must be a text"),
         (["train_seconds"], -1, "'train_seconds' must be a finite number"),
+        (["num_labels"], 0, "'num_labels' must be an integer of at least 1, or null"),
+        (["metalr_seconds"], "nan", "'metalr_seconds' must be a finite number"),
     ],
 )
 def test_values_that_cannot_be_are_refused(tmp_path: Path, where: list, value: object, message: str) -> None:
@@ -101,7 +105,7 @@ def test_no_key_may_be_missing(tmp_path: Path, key: str) -> None:
     content = RATES.to_dict()
     del content[key]
     (tmp_path / "metalr.json").write_text(json.dumps(content), encoding="utf-8")
-    if key in ("dataset_name", "library", "train_seconds"):  # null where it is unknown
+    if key in ("dataset_name", "library", "train_seconds", "metalr_seconds", "num_labels"):  # null where it is unknown
         assert getattr(LearnedRates.load(tmp_path / "metalr.json"), key) is None
     else:
         with pytest.raises(ValueError, match=f"{key!r} must be|must be of schema"):
@@ -136,8 +140,14 @@ def test_paths_are_told_from_hub_ids(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert is_hub_id("alice/scans")
     (tmp_path / "alice" / "scans").mkdir(parents=True)
     assert not is_hub_id("alice/scans")  # what exists is meant
-    for path in ("./alice/x", "../alice/x", "/alice", "scans", "a/b/c", "alice/rates.json", "alice/", "C:\\x"):
-        assert not is_hub_id(path)
+    windows = ("C:\\x", "C:/x", "C:x/y", "runs\\scans", ".\\runs\\scans", "\\\\server\\share", "alice/sc\\ans")
+    for path in ("./alice/x", "../alice/x", "/alice", "a/b/c", "alice/", "", "alice/scans\n", *windows):
+        assert not is_hub_id(path), path
+        assert not is_model_id(path), path
+    assert not is_hub_id("scans")
+    assert not is_hub_id("alice/rates.json")
+    assert is_model_id("bert-base-uncased")  # the Hub has old models without a user
+    assert not is_model_id("alice")  # a folder here
     with pytest.raises(ValueError, match=r"is a folder without metalr\.json"):
         locate("alice/scans")
     RATES.save(tmp_path / "alice" / "scans" / "metalr.json")

@@ -105,6 +105,12 @@ def test_processes_share_their_trust_region_and_the_main_one_tells_of_it(results
     assert "(trust_region)" in first["warnings"][0]
 
 
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_cost_is_measured_on_every_process(results, scenario: str) -> None:
+    for rank in results[2][scenario]:
+        assert 0 < rank["metalr_seconds"] < rank["train_seconds"]
+
+
 def test_one_bad_rank_makes_all_ranks_skip(results) -> None:
     # catches: a rank that skips alone, after which rates and weights part
     first, second = results[2]["poisoned"]

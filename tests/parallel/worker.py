@@ -93,6 +93,8 @@ def run(output_dir: Path, settings: dict) -> None:
         "all_reduces": counted.sizes,
         "heeds_item_count": trainer.model_accepts_loss_kwargs,
         "reported": trainer.transferability_profile is not None,
+        "metalr_seconds": trainer._cost.metalr_seconds,
+        "train_seconds": trainer._cost.state_dict()["train_seconds"],
     }
     (output_dir / f"rank-{rank}.json").write_text(json.dumps(result))
     torch.save(trainer.model.state_dict(), output_dir / f"rank-{rank}.pt")

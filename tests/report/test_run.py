@@ -38,6 +38,7 @@ def test_a_folder_tells_its_run(tmp_path) -> None:
         settings={"hyper_lr": 0.03, "trust_region": True, "nothing": None},
         versions={"torch": "2.6"},
         train_seconds=12.4,
+        metalr_seconds=0.62,
     ).save(folder / LEARNED_RATES_NAME)
     (folder / "eval_results.json").write_text(
         json.dumps({"eval_loss": 0.5, "eval_runtime": 3.0, "eval_samples_per_second": 9.0, "epoch": 2.0})
@@ -48,7 +49,12 @@ def test_a_folder_tells_its_run(tmp_path) -> None:
     )
     run = read_run(folder)
     assert (run.name, run.rows, run.head_groups) == ("demo", rows, ["layer.1"])
-    assert run.facts == {"model": "ViTForImageClassification", "data": "X-rays", "training time": "12 s"}
+    assert run.facts == {
+        "model": "ViTForImageClassification",
+        "data": "X-rays",
+        "training time": "12 s",
+        "of it, learning the rates": "0.62 s (5.0 %)",
+    }
     assert run.metrics == {"test": {"auroc": 0.95}, "evaluation": {"loss": 0.5}}
     assert run.settings == {
         "meta_estimator": "next_batch",

@@ -235,6 +235,7 @@ def test_a_parent_with_a_card_of_its_own_keeps_it(tmp_path: Path) -> None:
     assert card.data.tags == ["own", "metalr", "layer-wise-learning-rates"]
     assert card.text.strip().startswith("# Own scans")
     assert f"| `head` | 1.00e-03 | {trainer.learning_rates['head']:.2e} |" in card.text
+    assert ", of which learning the rates took " in card.text
 
 
 def test_the_token_works_but_is_in_no_pickle_and_no_text(tmp_path: Path) -> None:

@@ -69,10 +69,12 @@ def make_convnext() -> PreTrainedModel:
     return ConvNextForImageClassification(config)
 
 
-def make_bert() -> PreTrainedModel:
+def make_bert(num_labels: int = 3) -> PreTrainedModel:
     set_seed(0)
     sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-    return BertForSequenceClassification(BertConfig(vocab_size=30, num_labels=3, max_position_embeddings=16, **sizes))
+    return BertForSequenceClassification(
+        BertConfig(vocab_size=30, num_labels=num_labels, max_position_embeddings=16, **sizes)
+    )
 
 
 def assert_learned(trainer: Any) -> None:
