@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> str:
         options.models,
         data.dataset,
         label_column=data.label_column,
-        input_column=data.input_column,
+        input_column=_single(data.input_columns),
         scores=options.scores,
         batch_size=options.batch_size,
         max_samples=options.max_samples,
@@ -107,6 +107,15 @@ def run(options: argparse.Namespace) -> str:
         trust_remote_code=options.trust_remote_code,
     )
     return deliver(ranking, options)
+
+
+def _single(columns: Sequence[str]) -> str:
+    if len(columns) > 1:
+        raise UserError(
+            f"--input-column: a ranking reads one text per sample, found pairs of {' and '.join(columns)}. Name the "
+            "column that says more, or join the two in the data."
+        )
+    return columns[0]
 
 
 def _prior(text: str) -> tuple[str, float]:

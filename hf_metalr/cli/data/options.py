@@ -1,17 +1,17 @@
 """`--data` and its companions: declared once, read once, for every command that needs data."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hf_metalr.cli.data.columns import encode_labels, find_input_column, find_label_column, open_image_paths
+from hf_metalr.cli.data.columns import encode_labels, find_input_columns, find_label_column, open_image_paths
 from hf_metalr.cli.data.near import near_misses
+from hf_metalr.cli.data.notes import note
 from hf_metalr.cli.data.sampling import draw_indices
 from hf_metalr.cli.data.source import open_source
-from hf_metalr.cli.errors import UserError, process_index
+from hf_metalr.cli.errors import UserError
 
 DEFAULT_SPLIT = "train"
 
@@ -24,7 +24,7 @@ class Data:
     """
 
     dataset: Any  # datasets.Dataset, whose import would make `--help` slow
-    input_column: str
+    input_columns: list[str]  # of images or texts; two for pairs of texts
     label_column: str
     rows: Sequence[int] | None = None
 
@@ -68,7 +68,13 @@ def add_data_options(
     )
     data.add_argument("--subset", metavar="NAME", help="configuration of a data set of the Hub, such as sst2 of glue")
     data.add_argument("--split", metavar="NAME", help=f"split to use (default: the only one, or '{DEFAULT_SPLIT}')")
-    data.add_argument("--input-column", metavar="NAME", help="column with the images or texts (default: found by type)")
+    data.add_argument(
+        "--input-column",
+        nargs="+",
+        metavar="NAME",
+        help="column with the images or texts; two for pairs of texts, such as premise hypothesis (default: found by "
+        "type and name, and told)",
+    )
     data.add_argument(
         "--label-column",
         metavar="NAME",
@@ -113,11 +119,11 @@ def load_data(options: argparse.Namespace) -> Data:
     if not len(dataset):
         raise UserError(f"--data '{options.data[0]}' has no rows.")
     label_column = find_label_column(dataset, options.label_column)
-    input_column = find_input_column(dataset, options.input_column, label_column)
+    input_columns = find_input_columns(dataset, options.input_column, [label_column])
     source = Path(options.data[0]).expanduser()
     if source.exists():
-        dataset = open_image_paths(dataset, input_column, source if source.is_dir() else source.parent)
-    return Data(number_labels(dataset, label_column), input_column, label_column)
+        dataset = open_image_paths(dataset, input_columns[0], source if source.is_dir() else source.parent)
+    return Data(number_labels(dataset, label_column), input_columns, label_column)
 
 
 def number_labels(dataset: Any, column: str) -> Any:
@@ -126,12 +132,6 @@ def number_labels(dataset: Any, column: str) -> Any:
     if names is not None:
         note(f"labels of '{column}': " + ", ".join(f"{number} = {name}" for number, name in enumerate(names)))
     return dataset
-
-
-def note(text: str) -> None:
-    """Tell the user something beside the result, once for all processes."""
-    if process_index() == 0:
-        print(text, file=sys.stderr)
 
 
 def choose_split(opened: Any, wanted: str | None, source: str) -> Any:
