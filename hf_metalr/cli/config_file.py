@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,8 @@ def read_config(path: Path) -> dict[str, Any]:
     """Return the mapping that a YAML or JSON file holds.
 
     Raises:
-        ValueError: another suffix, a file that does not parse, or one that holds something else than a mapping.
+        ValueError: another suffix, a file that does not parse, one that holds something else than a mapping, or a key
+            that stands twice.
         OSError: the file cannot be read.
     """
     suffix = path.suffix.lower()
@@ -59,7 +61,7 @@ def read_config(path: Path) -> dict[str, Any]:
         )
     text = path.read_text(encoding="utf-8")
     try:
-        values = json.loads(text) if suffix == ".json" else _parse_yaml(text)
+        values = json.loads(text, object_pairs_hook=_unique) if suffix == ".json" else _parse_yaml(text)
     except ValueError as error:
         raise ValueError(f"--config '{path}' does not parse: {error}") from error
     if not isinstance(values, dict):
@@ -73,10 +75,20 @@ def _parse_yaml(text: str) -> Any:
     import yaml
 
     try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if isinstance(node, yaml.MappingNode):  # `safe_load` would keep the last of two
+            _unique([(key.value, value) for key, value in node.value])
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
     return {} if values is None else values
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    twice = [key for key, count in Counter(str(key) for key, _ in pairs).items() if count > 1]
+    if twice:
+        raise ValueError(f"the key '{twice[0]}' stands there twice. Keep one of them")
+    return dict(pairs)
 
 
 def _require_known_keys(values: dict[str, Any], options: dict[str, argparse.Action], path: str) -> None:

@@ -6,13 +6,13 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from importlib.metadata import version
 from typing import Any
 
 from hf_metalr.cli.command import Command, find_commands
 from hf_metalr.cli.config_file import apply_config
-from hf_metalr.cli.errors import in_one_line, is_users_fault, process_index
+from hf_metalr.cli.errors import in_one_line, is_first_here, is_users_fault, process_index
 
 DONE, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
 EXIT_CODES = """\
@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     commands = find_commands()
     try:
-        options = _parse(arguments, commands)
+        with nullcontext() if is_first_here() else _silence():
+            options = _parse(arguments, commands)
     except SystemExit as ended:  # argparse has printed its help or its complaint
         return ended.code if isinstance(ended.code, int) else USAGE
     try:
@@ -73,9 +74,20 @@ def _parse(arguments: list[str], commands: dict[str, Command]) -> argparse.Names
     if {"-h", "--help"} & set(rest):
         chosen.print_help()
         chosen.exit()
+    _require_lists_once(chosen, rest)
     apply_config(chosen, rest)
     # Intermixed: an optional list of models may stand before, between or after the options.
     return chosen.parse_intermixed_args(rest, argparse.Namespace(command=name))
+
+
+def _require_lists_once(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
+    """Refuse an option for several values that is given twice: the second would silently replace the first."""
+    for option in parser._actions:
+        given = [word for word in arguments if word.split("=")[0] in option.option_strings]
+        if option.nargs == "+" and len(given) > 1 and not isinstance(option, argparse._ExtendAction):
+            parser.error(
+                f"argument {given[0]}: given {len(given)} times. Give all its values after one: {given[0]} A B"
+            )
 
 
 def _build_parsers(commands: dict[str, Command]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
@@ -112,6 +124,12 @@ def _add_common_options(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
+def _silence() -> Iterator[None]:
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        yield
+
+
+@contextmanager
 def _only_results_on_stdout() -> Iterator[None]:
     """Send what libraries print to standard error, and show each warning as one line."""
     with redirect_stdout(sys.stderr), warnings.catch_warnings():
@@ -132,6 +150,14 @@ def _print(text: str) -> None:
 
 
 def _complain(command: str, error: Exception) -> None:
-    # Every process speaks: an error of one alone (a corrupt image in its share) would otherwise be lost.
+    # Until the processes are joined, those of one machine make the same mistake. After that every one speaks: an error
+    # of one alone (a corrupt image in its share) would otherwise be lost.
+    if not (is_first_here() or _is_joined()):
+        return
     who = f"hf-metalr {command}" + (f" (process {process_index()})" if process_index() else "")
     print(f"{who}: error: {in_one_line(error)}", file=sys.stderr)
+
+
+def _is_joined() -> bool:
+    torch = sys.modules.get("torch")  # not imported for it: no process is joined without
+    return torch is not None and torch.distributed.is_available() and torch.distributed.is_initialized()

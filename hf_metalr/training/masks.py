@@ -24,8 +24,12 @@ def read_masks(
         ValueError: a mask is missing or no map of class numbers, or all have a single value.
     """
     counts: list[dict[int, int]] = []
-    for row in range(len(dataset)):
-        mask = dataset[row][column]
+    masks = dataset.select_columns([column])
+    for row in range(len(masks)):
+        try:
+            mask = masks[row][column]
+        except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises on damaged files
+            raise ValueError(f"Column '{column}' has a mask in row {row} that cannot be read: {error}.") from error
         if mask is None:
             raise ValueError(f"Column '{column}' has no mask in row {row}. Remove the row.")
         values, sizes = np.unique(mask_array(mask, f"row {row}"), return_counts=True)

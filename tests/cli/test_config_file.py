@@ -75,6 +75,7 @@ REFUSED = {
     "json: true\ncsv: true": r"key 'csv' excludes key 'json'",
     "- a\n- b": r"must hold a mapping of options.*found list",
     "a: [": r"does not parse",
+    "debug: true\ndebug: false": r"the key 'debug' stands there twice",
 }
 
 
@@ -86,6 +87,12 @@ def test_what_an_option_would_refuse_is_a_usage_error(write, capsys, text):
     error = capsys.readouterr().err.splitlines()[-1]  # one line, after the usage
     assert error.startswith("probe: error: --config")
     assert re.search(REFUSED[text], error), error
+
+
+def test_a_key_that_stands_twice_in_json_is_a_usage_error_too(write, capsys):
+    with pytest.raises(SystemExit):
+        parse("a", "--data", "x", "--config", write('{"debug": true, "debug": false}', "options.json"))
+    assert "the key 'debug' stands there twice" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["options.toml", "nowhere.yaml"])

@@ -85,6 +85,11 @@ def test_what_cannot_be_understood_is_a_usage_error(capsys, arguments):
     assert "error:" in output.err
 
 
+def test_a_list_that_is_given_twice_is_not_replaced_silently(capsys):
+    assert main(["rank", "m", "--data", "x.csv", "--max-samples", "3", "--max-samples", "4", "--data=y.csv"]) == 2
+    assert "argument --data: given 2 times. Give all its values after one" in capsys.readouterr().err
+
+
 def test_only_the_result_reaches_standard_output(run_probe, capsys):
     def work(_: argparse.Namespace) -> str:
         sys.stdout.write("a library speaks\n")
@@ -158,6 +163,20 @@ def test_only_the_main_process_prints_but_every_one_may_complain(run_probe, caps
     assert capsys.readouterr().out == ""
     assert run_probe(raising(UserError("corrupt image"))) == 1
     assert capsys.readouterr().err == "hf-metalr probe (process 1): error: corrupt image\n"
+
+
+def test_a_mistake_that_all_processes_of_a_machine_make_is_told_once(run_probe, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert run_probe(raising(UserError("no column"))) == 1
+    assert main(["rnak"]) == 2
+    assert capsys.readouterr().err == ""  # the first process tells both
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'joined'}", rank=0, world_size=1)
+    try:
+        assert run_probe(raising(UserError("corrupt image"))) == 1  # perhaps of this process alone
+    finally:
+        torch.distributed.destroy_process_group()
+    assert "corrupt image" in capsys.readouterr().err
 
 
 def test_the_console_script_and_the_module_are_the_same_program():

@@ -227,6 +227,34 @@ def test_the_documented_config_file_is_understood(tmp_path, capsys):
     assert "--data 'nowhere.csv' does not exist" in capsys.readouterr().err
 
 
+@pytest.fixture
+def damaged(tmp_path):
+    """Return a folder of images, two of which end early."""
+    folder = save_images(tmp_path / "damaged")
+    for name in ("bright/patient03_0.png", "dark/patient04_1.png"):
+        path = folder / name
+        path.write_bytes(path.read_bytes()[:100])
+    return folder
+
+
+def test_damaged_images_are_all_named_before_the_training(models, damaged, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run("--model", models["vit"], "--data", damaged, "--output-dir", out, *QUICK) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "2 of 24 inputs in column 'image' cannot be read" in last
+    assert all(name in last for name in ("bright/patient03_0.png", "dark/patient04_1.png", "--skip-damaged"))
+    assert not out.exists()
+
+
+def test_damaged_images_can_be_left_out(models, damaged, tmp_path, capsys):
+    out = tmp_path / "out"
+    result = result_of(
+        capsys, "--model", models["vit"], "--data", damaged, "--output-dir", out, *QUICK, "--skip-damaged"
+    )
+    assert sum(result["splits"].values()) == 22
+    assert "patient03_0" not in (out / "splits.json").read_text()
+
+
 def test_the_console_shows_metrics_and_where_things_are(models, scans, tmp_path, capsys):
     line = ("--model", models["vit"], "--data", scans, "--output-dir", tmp_path / "out", *QUICK)
     assert run(*line) == 0
@@ -311,13 +339,16 @@ MISTAKES = {
     "--model nowhere/at-all": r"The model 'nowhere/at-all' is neither",
     "--validation-size 0.7 --test-size 0.7": r"together below 1",
     "--push-to-hub user/name": r"[Oo]ffline",
+    "--output-dir {file}": r"must be a folder or a new one, but '.*/a_file' is a file",
+    "--output-dir {file}/x/y": r"must be a folder or a new one, but '.*/a_file' is a file",
 }
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_told_in_one_line_before_anything_is_trained(models, scans, tmp_path, capsys, mistake):
+    (tmp_path / "a_file").touch()
     arguments = ["--model", models["vit"], "--data", scans, "--output-dir", tmp_path / "out", *QUICK]
-    assert run(*arguments, *mistake.split()) == 1
+    assert run(*arguments, *mistake.format(file=tmp_path / "a_file").split()) == 1
     output = capsys.readouterr()
     assert output.out == ""
     last = output.err.splitlines()[-1]

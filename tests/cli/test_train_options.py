@@ -78,6 +78,8 @@ def test_any_other_field_is_set_by_name_and_wins():
     args = build("--set", "warmup_steps=5", "lr_scheduler_type=cosine", "save_total_limit=1", "weight_decay=1e-3")
     assert (args.warmup_steps, str(args.lr_scheduler_type.value), args.save_total_limit) == (5, "cosine", 1)
     assert args.weight_decay == 1e-3
+    args = build("--set", "warmup_steps=5", "weight_decay=1", "--set", "weight_decay=2")  # adds up, the last counts
+    assert (args.warmup_steps, args.weight_decay) == (5, 2)
 
 
 @pytest.mark.parametrize(

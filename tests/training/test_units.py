@@ -18,6 +18,7 @@ from transformers import (
 from hf_metalr.training.units import Units, output_layer
 
 TINY = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8, "vocab_size": 9}
+GPT = {"vocab_size": 9, "n_positions": 8, "n_embd": 8, "n_layer": 1, "n_head": 1}
 
 
 def test_there_and_back():
@@ -45,7 +46,7 @@ def test_a_layer_takes_units_in_and_gives_them_back():
         (BertForSequenceClassification(BertConfig(**TINY, num_labels=1)), "classifier"),
         (RobertaForSequenceClassification(RobertaConfig(**TINY, num_labels=1)), "classifier.out_proj"),
         (ResNetForImageClassification(ResNetConfig(embedding_size=8, hidden_sizes=[8], depths=[1])), "classifier.1"),
-        (GPT2ForSequenceClassification(GPT2Config(9, 8, 8, 1, 1, num_labels=1, pad_token_id=0)), None),  # no bias
+        (GPT2ForSequenceClassification(GPT2Config(**GPT, num_labels=1, pad_token_id=0)), None),  # no bias
     ],
     ids=["bert", "roberta", "resnet", "gpt2"],
 )

@@ -27,6 +27,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(TASK_NAMES[:-1])} or {TASK_NAMES[-1]} (default: guessed from the labels, and told)",
     )
     add_data_options(parser, required=True, sampled="training samples", several_labels=True)
+    parser.add_argument(
+        "--skip-damaged", action="store_true", help="leave out images that cannot be read and texts that are empty"
+    )
     _add_split_options(parser)
     _add_training_options(parser)
     add_field_options(parser)
@@ -94,6 +97,7 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
     training.add_argument(
         "--set",
         nargs="+",
+        action="extend",
         type=assignment,
         metavar="NAME=VALUE",
         help="any other field of TrainingArguments, such as warmup_steps=50 lr_scheduler_type=cosine",
@@ -101,6 +105,7 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
     training.add_argument(
         "--model-set",
         nargs="+",
+        action="extend",
         type=assignment,
         metavar="NAME=VALUE",
         help="fields of the model's configuration, such as classifier_dropout_prob=0.2",

@@ -1,6 +1,7 @@
 """The run behind `train`: read the data, settle task and splits, load the model, fit, write."""
 
 import argparse
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from hf_metalr.cli.data.sampling import draw_indices
 from hf_metalr.cli.data.table import Table, load_table
 from hf_metalr.cli.errors import UserError, process_index
 from hf_metalr.cli.training.arguments import training_arguments
+from hf_metalr.cli.training.damaged import without_damaged
 from hf_metalr.cli.training.options import as_mapping
 from hf_metalr.cli.training.report import keep_splits, splits_record
 from hf_metalr.hub.figure import FIGURE_NAME
@@ -123,12 +125,15 @@ def _about_the_data(options: argparse.Namespace, table: Table) -> dict[str, Any]
 
 
 def _check_output(options: argparse.Namespace) -> None:
-    """Refuse an output folder that is a file, or that another run has begun to fill."""
+    """Refuse an output folder that cannot be made or written, or that another run has begun to fill."""
     if options.private and options.push_to_hub is None:
         raise UserError("--private belongs to --push-to-hub, which is not given. Leave it out, or give both.")
     folder = options.output_dir
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"--output-dir must be a folder, found the file '{folder}'.")
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())  # or the nearest above it
+    if not there.is_dir():
+        raise UserError(f"--output-dir '{folder}' must be a folder or a new one, but '{there}' is a file.")
+    if not os.access(there, os.W_OK):
+        raise UserError(f"--output-dir '{folder}': the folder '{there}' may not be written. Choose another one.")
     if not options.resume and any(folder.glob("checkpoint-*")):
         raise UserError(
             f"--output-dir '{folder}' holds checkpoints of an earlier run. Go on from them with --resume, or choose "
@@ -159,6 +164,7 @@ def _settle_splits(options: argparse.Namespace, table: Table, targets: Targets) 
         splits[TRAIN] = [
             rows[i] for i in draw_indices([_drawable(targets, r) for r in rows], options.max_samples, options.seed)
         ]
+    splits = without_damaged(table, splits, options.skip_damaged)
     if groups is not None and (shared := groups_on_two_sides(splits, groups)):
         note(f"warning: the data's own splits share {len(shared)} groups, such as {shared[0]!r}: scores will flatter")
     if unseen := targets.unseen(splits[TRAIN]):
