@@ -52,6 +52,8 @@ def read_config(path: Path) -> dict[str, Any]:
             that stands twice.
         OSError: the file cannot be read.
     """
+    if path.is_dir():
+        raise ValueError(f"--config must be a file, found the folder '{path}'.")
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ValueError(f"--config must be a {', '.join(SUFFIXES)} file, found '{path}'.")
@@ -59,8 +61,8 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ValueError(
             f"--config '{path}' is no file here. Paths are relative to the folder you are in, '{Path.cwd()}'."
         )
-    text = path.read_text(encoding="utf-8")
     try:
+        text = path.read_text(encoding="utf-8")
         values = json.loads(text, object_pairs_hook=_unique) if suffix == ".json" else _parse_yaml(text)
     except ValueError as error:
         raise ValueError(f"--config '{path}' does not parse: {error}") from error

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NoReturn
 
 from hf_metalr.cli.command import Command, find_commands
 from hf_metalr.cli.config_file import apply_config
@@ -80,6 +80,12 @@ def _parse(arguments: list[str], commands: dict[str, Command]) -> argparse.Names
     return chosen.parse_intermixed_args(rest, argparse.Namespace(command=name))
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End with one line: the usage of `train` would fill the screen above it."""
+        self.exit(USAGE, f"{self.prog}: error: {message.rstrip('.')}. `{self.prog} --help` explains.\n")
+
+
 def _require_lists_once(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
     """Refuse an option for several values that is given twice: the second would silently replace the first."""
     for option in parser._actions:
@@ -93,7 +99,7 @@ def _require_lists_once(parser: argparse.ArgumentParser, arguments: list[str]) -
 def _build_parsers(commands: dict[str, Command]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     """Return the parser of the program and those of its commands."""
     style: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="hf-metalr",
         description="Transfer learning, one learning rate per layer:\nchoose a backbone, fine-tune it, look inside.",
         epilog="`hf-metalr COMMAND --help` explains a command and gives examples.\n\n" + EXIT_CODES,
@@ -101,7 +107,7 @@ def _build_parsers(commands: dict[str, Command]) -> tuple[argparse.ArgumentParse
     )
     parser.add_argument("--version", action="version", version=f"hf-metalr {version('hf-metalr')}")
     subparsers = parser.add_subparsers(metavar="COMMAND", title="commands")
-    parsers = {}
+    parsers: dict[str, argparse.ArgumentParser] = {}
     for name, command in commands.items():
         epilog = f"examples:\n{command.examples.rstrip()}\n\n{EXIT_CODES}"
         parsers[name] = subparsers.add_parser(

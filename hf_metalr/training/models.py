@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from hf_metalr.quiet_loading import quiet_loading
@@ -77,7 +78,7 @@ def load_model(
                 output_loading_info=True,
                 **common,
             )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:  # the last: of a file that ends early
         raise ValueError(
             f"The model '{source}' cannot be loaded for {task.name} of {task.modality}s ({_first_line(error)})"
         ) from error

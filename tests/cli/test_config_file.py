@@ -89,6 +89,15 @@ def test_what_an_option_would_refuse_is_a_usage_error(write, capsys, text):
     assert re.search(REFUSED[text], error), error
 
 
+def test_a_folder_and_a_file_of_another_encoding_are_named(tmp_path, capsys):
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "latin.yaml").write_bytes("score: größe".encode("latin-1"))
+    for name, message in (("folder.yaml", "found the folder '"), ("latin.yaml", "latin.yaml' does not parse: ")):
+        with pytest.raises(SystemExit):
+            parse("a", "--data", "x", "--config", tmp_path / name)
+        assert message in capsys.readouterr().err
+
+
 def test_a_key_that_stands_twice_in_json_is_a_usage_error_too(write, capsys):
     with pytest.raises(SystemExit):
         parse("a", "--data", "x", "--config", write('{"debug": true, "debug": false}', "options.json"))

@@ -85,6 +85,12 @@ def test_what_cannot_be_understood_is_a_usage_error(capsys, arguments):
     assert "error:" in output.err
 
 
+def test_a_usage_error_is_one_line(capsys):
+    assert main(["train", "--epochs", "-1"]) == 2
+    line = "hf-metalr train: error: argument --epochs: must be a finite number of at least 0, found '-1'. "
+    assert capsys.readouterr().err == line + "`hf-metalr train --help` explains.\n"
+
+
 def test_a_list_that_is_given_twice_is_not_replaced_silently(capsys):
     assert main(["rank", "m", "--data", "x.csv", "--max-samples", "3", "--max-samples", "4", "--data=y.csv"]) == 2
     assert "argument --data: given 2 times. Give all its values after one" in capsys.readouterr().err

@@ -227,6 +227,15 @@ def test_the_documented_config_file_is_understood(tmp_path, capsys):
     assert "--data 'nowhere.csv' does not exist" in capsys.readouterr().err
 
 
+def test_labels_of_which_almost_every_row_has_its_own_are_wondered_at(models, tmp_path, capsys):
+    path = tmp_path / "ids.csv"
+    path.write_text("text,label\n" + "".join(f"a cat,patient {number}\n" for number in range(30)))
+    assert run("--model", models["bert"], "--data", path, "--output-dir", tmp_path / "out", *QUICK, "--epochs", 0) == 0
+    text = capsys.readouterr().err
+    assert "warning: 30 classes for 30 samples. Does column 'label' hold classes?" in text
+    assert "18 = patient 26, 19 = patient 27 and 10 more\n" in text
+
+
 @pytest.fixture
 def damaged(tmp_path):
     """Return a folder of images, two of which end early."""

@@ -103,6 +103,7 @@ def test_what_is_no_field_or_value_is_refused(setting, message):
         (("--learning-rate", "nan"), "--learning-rate: must be a finite number of at least 0, found 'nan'"),
         (("--epochs", "-2"), "--epochs: must be a finite number of at least 0, found '-2'"),
         (("--epochs", "ten"), "--epochs: must be a finite number of at least 0, found 'ten'"),
+        (("--seed", "-1"), "--seed: must be a whole number from 0 to 4294967295, found '-1'"),
         (("--group-pattern", "p("), "--group-pattern: must be a regular expression, found 'p('"),
         (("--layer-groups", "{bad"), "--layer-groups: must be a word or a JSON object, found '{bad'"),
     ],

@@ -51,3 +51,17 @@ def test_empty_texts_are_found_on_either_side_of_a_pair():
     table = Dataset.from_dict({"a": ["x", "", "x", "x"], "b": ["y", "y", None, "y"]}, features)
     assert list(find_damaged(table, ["a", "b"], range(4))) == [1, 2]
     assert list(find_damaged(table, ["a"], range(4))) == [1]
+
+
+def test_a_mask_has_the_size_of_its_image_as_it_is_shown(tmp_path):
+    turned = shaded(True, 0).resize((20, 30))
+    exif = turned.getexif()
+    exif[0x0112] = 6  # a camera held upright
+    turned.save(tmp_path / "turned.jpg", exif=exif)
+    for name, size in (("upright", (30, 20)), ("as_stored", (20, 30))):
+        Picture.new("L", size).save(tmp_path / f"{name}.png")
+    names = {"image": ["turned.jpg"] * 2, "mask": ["upright.png", "as_stored.png"]}
+    rows = {column: [str(tmp_path / name) for name in found] for column, found in names.items()}
+    table = Dataset.from_dict(rows, Features({"image": Image(), "mask": Image()}))
+    damaged = find_damaged(table, ["image"], range(2), "mask")
+    assert damaged == {1: "its mask must have the image's size (30, 20), found (20, 30)"}

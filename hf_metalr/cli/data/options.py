@@ -12,8 +12,10 @@ from hf_metalr.cli.data.notes import note
 from hf_metalr.cli.data.sampling import draw_indices
 from hf_metalr.cli.data.source import open_source
 from hf_metalr.cli.errors import UserError
+from hf_metalr.cli.numbers import positive_int, seed
 
 DEFAULT_SPLIT = "train"
+SHOWN = 20  # of the classes
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ def add_data_options(
     max_samples: int | None = None,
     sampled: str = "samples",
     several_labels: bool = False,
+    pairs: bool = False,
+    split: str = f"split to use (default: the only one, or '{DEFAULT_SPLIT}')",
 ) -> None:
     """Add the options that name a data set.
 
@@ -56,6 +60,8 @@ def add_data_options(
         max_samples: the command's default.
         sampled: what `--max-samples` counts, in the help.
         several_labels: whether there may be more than one label column.
+        pairs: whether texts may be pairs.
+        split: help of `--split`.
     """
     data = parser.add_argument_group("data")
     data.add_argument(
@@ -63,17 +69,18 @@ def add_data_options(
         nargs="+",
         required=required,
         metavar="SOURCE",
-        help="a folder of images (one sub-folder per class), CSV, JSON or parquet file(s), a folder written by "
+        help="a folder of images (one sub-folder per class), CSV, TSV, JSON or parquet file(s), a folder written by "
         "save_to_disk, or a data set of the Hub (user/name)",
     )
     data.add_argument("--subset", metavar="NAME", help="configuration of a data set of the Hub, such as sst2 of glue")
-    data.add_argument("--split", metavar="NAME", help=f"split to use (default: the only one, or '{DEFAULT_SPLIT}')")
+    data.add_argument("--split", metavar="NAME", help=split)
     data.add_argument(
         "--input-column",
         nargs="+",
         metavar="NAME",
-        help="column with the images or texts; two for pairs of texts, such as premise hypothesis (default: found by "
-        "type and name, and told)",
+        help="column with the images or texts"
+        + "; two for pairs of texts, such as premise hypothesis" * pairs
+        + " (default: found by type and name, and told)",
     )
     data.add_argument(
         "--label-column",
@@ -88,22 +95,7 @@ def add_data_options(
         metavar="N",
         help=f"use at most N {sampled}, of each class its share (default: {max_samples or 'all'})",
     )
-    data.add_argument("--seed", type=int, default=0, metavar="N", help="seed of every random choice (default: 0)")
-
-
-def positive_int(text: str) -> int:
-    """Read a number of at least 1, for argparse.
-
-    Raises:
-        argparse.ArgumentTypeError: it is no whole number or below 1.
-    """
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, found '{text}'")
-    return number
+    data.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of every random choice (default: 0)")
 
 
 def load_data(options: argparse.Namespace) -> Data:
@@ -130,7 +122,8 @@ def number_labels(dataset: Any, column: str) -> Any:
     """Return the data set with labels that were words as class numbers, and tell the user the mapping."""
     dataset, names = encode_labels(dataset, column)
     if names is not None:
-        note(f"labels of '{column}': " + ", ".join(f"{number} = {name}" for number, name in enumerate(names)))
+        shown = ", ".join(f"{number} = {name}" for number, name in enumerate(names[:SHOWN]))
+        note(f"labels of '{column}': {shown}" + f" and {len(names) - SHOWN} more" * (len(names) > SHOWN))
     return dataset
 
 

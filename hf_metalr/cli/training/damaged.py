@@ -10,14 +10,16 @@ from hf_metalr.training.damage import find_damaged
 SHOWN = 5
 
 
-def without_damaged(table: Table, splits: Mapping[str, Sequence[int]], skip: bool) -> dict[str, list[int]]:
+def without_damaged(
+    table: Table, splits: Mapping[str, Sequence[int]], mask_column: str | None, skip: bool
+) -> dict[str, list[int]]:
     """Return the splits without the rows that cannot be read.
 
     Raises:
         UserError: there are such rows and they are not to be skipped, or nothing else is left of a split.
     """
     rows = [row for part in splits.values() for row in part]
-    damaged = find_damaged(table.dataset, table.input_columns, rows)
+    damaged = find_damaged(table.dataset, table.input_columns, rows, mask_column)
     if not damaged:
         return {name: list(part) for name, part in splits.items()}
     files = table.files()

@@ -164,9 +164,15 @@ def _settle_splits(options: argparse.Namespace, table: Table, targets: Targets) 
         splits[TRAIN] = [
             rows[i] for i in draw_indices([_drawable(targets, r) for r in rows], options.max_samples, options.seed)
         ]
-    splits = without_damaged(table, splits, options.skip_damaged)
+    mask_column = table.label_columns[0] if targets.mask_values else None
+    splits = without_damaged(table, splits, mask_column, options.skip_damaged)
     if groups is not None and (shared := groups_on_two_sides(splits, groups)):
         note(f"warning: the data's own splits share {len(shared)} groups, such as {shared[0]!r}: scores will flatter")
+    if len(targets.names) > len(targets.values) / 2 and isinstance(targets.values[0], int):
+        note(
+            f"warning: {len(targets.names)} classes for {len(targets.values)} samples. Does column "
+            f"'{table.label_columns[0]}' hold classes? For numbers choose --task regression, else another label column"
+        )
     if unseen := targets.unseen(splits[TRAIN]):
         note(f"warning: no training sample has {', '.join(unseen[:10])}: a model cannot learn what it never sees")
     note("splits: " + ", ".join(f"{name} {len(rows)}" for name, rows in splits.items()))
