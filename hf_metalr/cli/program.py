@@ -3,10 +3,11 @@
 import argparse
 import os
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from importlib.metadata import version
 from typing import Any, NoReturn
 
@@ -15,6 +16,7 @@ from hf_metalr.cli.config_file import apply_config
 from hf_metalr.cli.errors import in_one_line, is_first_here, is_users_fault, process_index
 
 DONE, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
+PATIENCE = 20.0  # seconds; processes of one launch reach the same mistake within a few of each other
 EXIT_CODES = """\
 exit codes:
   0    done
@@ -41,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     commands = find_commands()
     try:
-        with nullcontext() if is_first_here() else _silence():
+        with nullcontext() if is_first_here() else _no_output():
             options = _parse(arguments, commands)
     except SystemExit as ended:  # argparse has printed its help or its complaint
         return ended.code if isinstance(ended.code, int) else USAGE
@@ -83,6 +85,7 @@ def _parse(arguments: list[str], commands: dict[str, Command]) -> argparse.Names
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with one line: the usage of `train` would fill the screen above it."""
+        _let_the_first_speak()
         self.exit(USAGE, f"{self.prog}: error: {message.rstrip('.')}. `{self.prog} --help` explains.\n")
 
 
@@ -130,8 +133,8 @@ def _add_common_options(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+def _no_output() -> Iterator[None]:
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         yield
 
 
@@ -156,14 +159,17 @@ def _print(text: str) -> None:
 
 
 def _complain(command: str, error: Exception) -> None:
-    # Until the processes are joined, those of one machine make the same mistake. After that every one speaks: an error
-    # of one alone (a corrupt image in its share) would otherwise be lost.
-    if not (is_first_here() or _is_joined()):
-        return
+    # Every process speaks: an error of one alone (a model that its machine lacks) would otherwise be lost.
+    _let_the_first_speak()
     who = f"hf-metalr {command}" + (f" (process {process_index()})" if process_index() else "")
     print(f"{who}: error: {in_one_line(error)}", file=sys.stderr)
 
 
-def _is_joined() -> bool:
-    torch = sys.modules.get("torch")  # not imported for it: no process is joined without
-    return torch is not None and torch.distributed.is_available() and torch.distributed.is_initialized()
+def _let_the_first_speak() -> None:
+    """Wait, in all but the first process of a machine, before a mistake is told.
+
+    When the first makes the same mistake, it tells it and ends, and the launcher ends the others as they wait: the
+    mistake is told once. One that ended before the first could have it ended in silence.
+    """
+    if not is_first_here():
+        time.sleep(PATIENCE)

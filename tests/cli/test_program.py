@@ -15,6 +15,7 @@ import torch
 from hf_metalr.cli import main
 from hf_metalr.cli.command import Command, find_commands
 from hf_metalr.cli.errors import UserError
+from tests.parallel.launch import accelerate_launch
 
 ROOT = Path(__file__).parents[2]
 
@@ -171,18 +172,28 @@ def test_only_the_main_process_prints_but_every_one_may_complain(run_probe, caps
     assert capsys.readouterr().err == "hf-metalr probe (process 1): error: corrupt image\n"
 
 
-def test_a_mistake_that_all_processes_of_a_machine_make_is_told_once(run_probe, capsys, monkeypatch, tmp_path):
+def test_the_other_processes_of_a_machine_let_the_first_tell_a_mistake(run_probe, capsys, monkeypatch):
+    waited: list[str] = []
+    monkeypatch.setattr("time.sleep", lambda _: waited.append(capsys.readouterr().err))
+    assert main(["rnak"]) == run_probe(raising(UserError("no column"))) + 1 == 2
+    assert not waited  # a process alone
+    capsys.readouterr()
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("LOCAL_RANK", "1")
-    assert run_probe(raising(UserError("no column"))) == 1
     assert main(["rnak"]) == 2
-    assert capsys.readouterr().err == ""  # the first process tells both
-    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'joined'}", rank=0, world_size=1)
-    try:
-        assert run_probe(raising(UserError("corrupt image"))) == 1  # perhaps of this process alone
-    finally:
-        torch.distributed.destroy_process_group()
-    assert "corrupt image" in capsys.readouterr().err
+    assert run_probe(raising(UserError("no column"))) == 1
+    assert len(waited) == 2  # and would have been ended there
+    assert waited[0] == ""
+    assert "(process 1): error: no column" in capsys.readouterr().err
+
+
+def test_a_launch_of_several_processes_tells_a_mistake_once():
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, *accelerate_launch(2), "-m", "hf_metalr", "train", "--epochs", "-1"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1  # the launcher's own, whatever its processes end with
+    assert done.stderr.count("hf-metalr train: error: argument --epochs") == 1
+    assert "exitcode  : 2" in done.stderr
 
 
 def test_the_console_script_and_the_module_are_the_same_program():

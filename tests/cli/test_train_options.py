@@ -96,6 +96,13 @@ def test_what_is_no_field_or_value_is_refused(setting, message):
         build("--set", setting)
 
 
+def test_a_refused_value_is_blamed_on_its_own_option():
+    with pytest.raises(UserError, match=r"^the training arguments are refused: hyper_lr must be above 0"):
+        build("--hyper-lr", "-1", "--set", "warmup_steps=5")
+    with pytest.raises(UserError, match=r"^--set lr_scheduler_type: the training"):
+        build("--set", "warmup_steps=5", "lr_scheduler_type=cosin")
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
