@@ -117,16 +117,16 @@ def test_texts_are_classified(models, tmp_path, capsys):
 
 
 def test_pairs_of_texts_are_read_together(models, tmp_path, capsys):
-    path, animals = tmp_path / "pairs.csv", ["cat", "dog", "dogs", "two"]
-    rows = [(first, second, "same" if first == second else "other") for first in animals for second in animals] * 4
+    path = tmp_path / "pairs.csv"
+    rows = [(first, second, second) for first in ("a cat", "a dog", "two dogs") for second in ("cat", "dog")] * 6
     path.write_text("sentence1,sentence2,label\n" + "".join(f"{','.join(row)}\n" for row in rows))
     out = tmp_path / "out"
     result = result_of(
-        capsys, "--model", models["bert"], "--data", path, "--output-dir", out, *QUICK, "--epochs", 12,
-        "--learning-rate", "1e-2", "--no-trust-region", "--validation-size", 0.5,
+        capsys, "--model", models["bert"], "--data", path, "--output-dir", out, *QUICK, "--epochs", 8,
+        "--learning-rate", "1e-2", "--no-trust-region",
     )  # fmt: skip
     assert result["inputs"] == ["sentence1", "sentence2"]
-    assert result["metrics"]["validation"]["balanced_accuracy"] > 0.9  # 0.5 from either sentence alone
+    assert result["metrics"]["validation"]["balanced_accuracy"] == 1.0  # 0.5 from the first alone
     assert "pairs of texts, sentence1 and sentence2, in this order" in (out / "README.md").read_text()
 
 
