@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,12 @@ def read_config(path: Path) -> dict[str, Any]:
     """Return the mapping that a YAML or JSON file holds.
 
     Raises:
-        ValueError: another suffix, a file that does not parse, or one that holds something else than a mapping.
+        ValueError: another suffix, a file that does not parse, one that holds something else than a mapping, or a key
+            that stands twice.
         OSError: the file cannot be read.
     """
+    if path.is_dir():
+        raise ValueError(f"--config must be a file, found the folder '{path}'.")
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ValueError(f"--config must be a {', '.join(SUFFIXES)} file, found '{path}'.")
@@ -57,9 +61,9 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ValueError(
             f"--config '{path}' is no file here. Paths are relative to the folder you are in, '{Path.cwd()}'."
         )
-    text = path.read_text(encoding="utf-8")
     try:
-        values = json.loads(text) if suffix == ".json" else _parse_yaml(text)
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text, object_pairs_hook=_unique) if suffix == ".json" else _parse_yaml(text)
     except ValueError as error:
         raise ValueError(f"--config '{path}' does not parse: {error}") from error
     if not isinstance(values, dict):
@@ -73,10 +77,20 @@ def _parse_yaml(text: str) -> Any:
     import yaml
 
     try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if isinstance(node, yaml.MappingNode):  # `safe_load` would keep the last of two
+            _unique([(key.value, value) for key, value in node.value])
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
     return {} if values is None else values
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    twice = [key for key, count in Counter(str(key) for key, _ in pairs).items() if count > 1]
+    if twice:
+        raise ValueError(f"the key '{twice[0]}' stands there twice. Keep one of them")
+    return dict(pairs)
 
 
 def _require_known_keys(values: dict[str, Any], options: dict[str, argparse.Action], path: str) -> None:

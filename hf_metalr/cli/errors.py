@@ -43,6 +43,11 @@ def process_index() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
+def is_first_here() -> bool:
+    """Return whether this is the first process of a distributed launch on its machine, or the only one."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
 def _is_worded(error: ValueError) -> bool:
     """Return whether a `raise` of a library that speaks to users threw an error, rather than a call inside it."""
     trace = error.__traceback__

@@ -3,18 +3,20 @@
 import argparse
 import os
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NoReturn
 
 from hf_metalr.cli.command import Command, find_commands
 from hf_metalr.cli.config_file import apply_config
-from hf_metalr.cli.errors import in_one_line, is_users_fault, process_index
+from hf_metalr.cli.errors import in_one_line, is_first_here, is_users_fault, process_index
 
 DONE, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
+PATIENCE = 20.0  # seconds; processes of one launch reach the same mistake within a few of each other
 EXIT_CODES = """\
 exit codes:
   0    done
@@ -41,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     commands = find_commands()
     try:
-        options = _parse(arguments, commands)
+        with nullcontext() if is_first_here() else _no_output():
+            options = _parse(arguments, commands)
     except SystemExit as ended:  # argparse has printed its help or its complaint
         return ended.code if isinstance(ended.code, int) else USAGE
     try:
@@ -73,15 +76,33 @@ def _parse(arguments: list[str], commands: dict[str, Command]) -> argparse.Names
     if {"-h", "--help"} & set(rest):
         chosen.print_help()
         chosen.exit()
+    _require_lists_once(chosen, rest)
     apply_config(chosen, rest)
     # Intermixed: an optional list of models may stand before, between or after the options.
     return chosen.parse_intermixed_args(rest, argparse.Namespace(command=name))
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End with one line: the usage of `train` would fill the screen above it."""
+        _let_the_first_speak()
+        self.exit(USAGE, f"{self.prog}: error: {message.rstrip('.')}. `{self.prog} --help` explains.\n")
+
+
+def _require_lists_once(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
+    """Refuse an option for several values that is given twice: the second would silently replace the first."""
+    for option in parser._actions:
+        given = [word for word in arguments if word.split("=")[0] in option.option_strings]
+        if option.nargs == "+" and len(given) > 1 and not isinstance(option, argparse._ExtendAction):
+            parser.error(
+                f"argument {given[0]}: given {len(given)} times. Give all its values after one: {given[0]} A B"
+            )
+
+
 def _build_parsers(commands: dict[str, Command]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     """Return the parser of the program and those of its commands."""
     style: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="hf-metalr",
         description="Transfer learning, one learning rate per layer:\nchoose a backbone, fine-tune it, look inside.",
         epilog="`hf-metalr COMMAND --help` explains a command and gives examples.\n\n" + EXIT_CODES,
@@ -89,7 +110,7 @@ def _build_parsers(commands: dict[str, Command]) -> tuple[argparse.ArgumentParse
     )
     parser.add_argument("--version", action="version", version=f"hf-metalr {version('hf-metalr')}")
     subparsers = parser.add_subparsers(metavar="COMMAND", title="commands")
-    parsers = {}
+    parsers: dict[str, argparse.ArgumentParser] = {}
     for name, command in commands.items():
         epilog = f"examples:\n{command.examples.rstrip()}\n\n{EXIT_CODES}"
         parsers[name] = subparsers.add_parser(
@@ -109,6 +130,12 @@ def _add_common_options(parser: argparse.ArgumentParser) -> None:
         "What stands on the command line wins",
     )
     common.add_argument("--debug", action="store_true", help="show the traceback of every error")
+
+
+@contextmanager
+def _no_output() -> Iterator[None]:
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        yield
 
 
 @contextmanager
@@ -132,6 +159,17 @@ def _print(text: str) -> None:
 
 
 def _complain(command: str, error: Exception) -> None:
-    # Every process speaks: an error of one alone (a corrupt image in its share) would otherwise be lost.
+    # Every process speaks: an error of one alone (a model that its machine lacks) would otherwise be lost.
+    _let_the_first_speak()
     who = f"hf-metalr {command}" + (f" (process {process_index()})" if process_index() else "")
     print(f"{who}: error: {in_one_line(error)}", file=sys.stderr)
+
+
+def _let_the_first_speak() -> None:
+    """Wait, in all but the first process of a machine, before a mistake is told.
+
+    When the first makes the same mistake, it tells it and ends, and the launcher ends the others as they wait: the
+    mistake is told once. One that ended before the first could have it ended in silence.
+    """
+    if not is_first_here():
+        time.sleep(PATIENCE)

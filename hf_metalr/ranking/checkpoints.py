@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from hf_metalr.engine.no_trace import isolated_rng, mixed_seed
@@ -71,7 +72,7 @@ class Checkpoint:
                 model, info = self._auto_class().from_pretrained(
                     self.source, dtype=dtype, trust_remote_code=self.trust_remote_code, output_loading_info=True
                 )
-            except (OSError, ValueError, RuntimeError) as error:
+            except (OSError, ValueError, RuntimeError, SafetensorError) as error:
                 raise ValueError(
                     f"`models`: the weights of {self.source!r} cannot be read ({_first_line(error)})"
                 ) from error

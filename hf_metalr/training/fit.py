@@ -2,8 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,34 +20,14 @@ from hf_metalr.training.losses import (
 )
 from hf_metalr.training.masks import IGNORED
 from hf_metalr.training.models import Loaded
-from hf_metalr.training.samples import ImagePreparation, Samples, TextCollator, TextPreparation, collate
 from hf_metalr.training.scoring import make_scoring
 from hf_metalr.training.splits import TEST, TRAIN, VALIDATION
-from hf_metalr.training.targets import Targets
+from hf_metalr.training.study import Study, collator, make_samples
 from hf_metalr.training.tasks import LOWER_IS_BETTER, Task
 
 METRICS_NAME = "metrics.json"
 # What `evaluate` of a Trainer adds to the metrics.
 _NOT_METRICS = ("runtime", "samples_per_second", "steps_per_second", "epoch", "jit_compilation_time")
-
-
-@dataclass(frozen=True)
-class Study:
-    """What is to be learned from what.
-
-    Attributes:
-        dataset: table with all rows.
-        columns: of the input and, for a segmentation, of the mask.
-        task: what the model is to do.
-        targets: of every row.
-        splits: the rows of train and perhaps validation and test.
-    """
-
-    dataset: Any
-    columns: tuple[str, str | None]
-    task: Task
-    targets: Targets
-    splits: Mapping[str, Sequence[int]]
 
 
 def evaluation_settings(task: Task, validated: bool, metric: str | None = None) -> dict[str, Any]:
@@ -117,23 +96,11 @@ def make_trainer(
         train_dataset=make_samples(study, loaded, TRAIN, augmentation),
         eval_dataset=make_samples(study, loaded, VALIDATION) if VALIDATION in study.splits else None,
         processing_class=loaded.processor,
-        data_collator=collate if study.task.modality == "image" else TextCollator(loaded.processor),
+        data_collator=collator(study.task, loaded),
         compute_loss_func=balanced_loss(study) if balanced else None,
         callbacks=[EarlyStoppingCallback(patience)] if patience is not None else None,
-        **make_scoring(study.task, len(study.targets.names)),
+        **make_scoring(study.task, len(study.targets.names), study.units),
     )
-
-
-def make_samples(study: Study, loaded: Loaded, split: str, augmentation: Augmentation | None = None) -> Samples:
-    """Return the samples of a split, prepared for a model."""
-    config = loaded.model.config
-    prepare: ImagePreparation | TextPreparation
-    if study.task.modality == "image":
-        prepare = ImagePreparation(loaded.processor, getattr(config, "num_channels", 3))
-    else:
-        prepare = TextPreparation(loaded.processor, config)
-    rows = study.splits[split]
-    return Samples(study.dataset, rows, study.columns, study.targets, study.task, prepare, augmentation)
 
 
 def balanced_loss(study: Study) -> Loss:
@@ -158,6 +125,8 @@ def balanced_loss(study: Study) -> Loss:
 def fit(trainer: MetaLRTrainer, study: Study, loaded: Loaded, resume: bool = False) -> dict[str, dict[str, float]]:
     """Train, then measure validation and, once and last, test; save model, processor and `metrics.json`.
 
+    Of a study that `standardised` has changed, the model answers in the numbers' own unit from then on.
+
     Args:
         trainer: of `make_trainer`.
         study: the same.
@@ -176,6 +145,8 @@ def fit(trainer: MetaLRTrainer, study: Study, loaded: Loaded, resume: bool = Fal
     if TEST in study.splits:
         test = make_samples(study, loaded, TEST)
         metrics[TEST] = _measured(trainer.evaluate(test, metric_key_prefix="test"), "test_")
+    if study.output is not None:
+        study.units.fold_into(study.output)
     trainer.save_model()
     if trainer.is_world_process_zero():
         write_json(folder / METRICS_NAME, metrics)

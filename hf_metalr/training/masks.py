@@ -21,11 +21,26 @@ def read_masks(
         The classes in every mask, names, strata (which classes a mask has), class numbers by value, and pixel counts.
 
     Raises:
-        ValueError: a mask is missing or no map of class numbers, or all have a single value.
+        ValueError: the column holds no images, a mask is missing, damaged or no map of class numbers, or all have a
+            single value.
     """
+    from datasets import Image
+
+    if not isinstance(dataset.features[column], Image):
+        raise ValueError(
+            f"Column '{column}' must hold images, the masks, for a segmentation, found "
+            f"{type(dataset.features[column]).__name__}. Name the column of the masks, or choose another task."
+        )
     counts: list[dict[int, int]] = []
-    for row in range(len(dataset)):
-        mask = dataset[row][column]
+    masks = dataset.select_columns([column])
+    for row in range(len(masks)):
+        try:
+            mask = masks[row][column]
+        except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises on damaged files
+            place = f"row {row}{_file(masks, column, row)}"
+            raise ValueError(
+                f"Column '{column}' has a mask that cannot be read, in {place}: {error}. Mend or remove it."
+            ) from error
         if mask is None:
             raise ValueError(f"Column '{column}' has no mask in row {row}. Remove the row.")
         values, sizes = np.unique(mask_array(mask, f"row {row}"), return_counts=True)
@@ -35,6 +50,13 @@ def read_masks(
     pixels = [[row.get(value, 0) for value in numbers] for row in counts]
     classes = [[number for number, size in enumerate(row) if size] for row in pixels]
     return classes, names, [tuple(row) for row in classes], numbers, pixels
+
+
+def _file(masks: Any, column: str, row: int) -> str:
+    from datasets import Image
+
+    path = masks.cast_column(column, Image(decode=False))[row][column]["path"]
+    return f" ('{path}')" if path else ""
 
 
 def number_values(values: set[int], column: str) -> dict[int, int]:

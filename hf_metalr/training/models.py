@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from hf_metalr.quiet_loading import quiet_loading
@@ -23,11 +24,13 @@ class Loaded:
         model: with a head for the task, in float32.
         processor: image processor or tokenizer.
         notes: what was changed or drawn anew, one sentence each.
+        new: names of the tensors that were drawn anew.
     """
 
     model: Any
     processor: Any
     notes: list[str]
+    new: frozenset[str] = frozenset()
 
 
 def load_model(
@@ -75,14 +78,14 @@ def load_model(
                 output_loading_info=True,
                 **common,
             )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:  # the last: of a file that ends early
         raise ValueError(
             f"The model '{source}' cannot be loaded for {task.name} of {task.modality}s ({_first_line(error)})"
         ) from error
     if task.modality == "text":
         model.config.pad_token_id = processor.pad_token_id
-    notes = [*_note_missing(model, info, source), *_note_momentum(model)]
-    return Loaded(model, processor, notes)
+    new = frozenset({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
+    return Loaded(model, processor, [*_note_missing(model, new, source), *_note_momentum(model)], new)
 
 
 def _configure(config: Any, task: Task, names: list[str], settings: dict[str, Any], source: str) -> None:
@@ -123,9 +126,8 @@ def _load_processor(source: str, task: Task, common: dict[str, Any]) -> Any:
     return processor
 
 
-def _note_missing(model: nn.Module, info: dict[str, Any], source: str) -> list[str]:
+def _note_missing(model: nn.Module, missing: frozenset[str], source: str) -> list[str]:
     """Say what was drawn anew; refuse weights that hardly fit."""
-    missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
     sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
     new = sum(sizes.get(name, 0) for name in missing)
     tensors = sum(name in sizes for name in missing)

@@ -26,7 +26,7 @@ class Samples(Dataset):
     Args:
         dataset: the table.
         rows: which of its rows, in their order.
-        columns: of the input and, for a segmentation, of the mask.
+        columns: of the input and, for a segmentation, of the mask; for pairs of texts, of the second text.
         targets: of every row of the table.
         task: images or texts, and which kind of label.
         prepare: from an input (and a class map) to the model's inputs; `ImagePreparation` or `TextPreparation`.
@@ -74,11 +74,12 @@ class Samples(Dataset):
 
     def _sample(self, row: int) -> Sample:
         cells = self._table[row]
-        value = cells[self._columns[0]]
-        if value is None or value == "":
+        inputs = [cells[name] for name in self._columns if name is not None]
+        if any(value is None or value == "" for value in inputs):
             raise ValueError("it is empty")
         if self._task.modality == "text":
-            return self._prepare(value) | {"labels": self._label(row)}
+            return self._prepare(*inputs) | {"labels": self._label(row)}
+        value = inputs[0]
         require_eight_bits(value)
         image = _upright(value)
         if self._task.name != "segmentation":
@@ -127,15 +128,18 @@ class ImagePreparation:
 
 @dataclass(frozen=True)
 class TextPreparation:
-    """From a text to token numbers, cut to what tokenizer and model can take."""
+    """From a text, or a pair of texts, to token numbers, cut to what tokenizer and model can take.
+
+    Of a pair the longer text is cut first.
+    """
 
     tokenizer: Any
     config: Any
 
-    def __call__(self, text: str) -> Sample:
+    def __call__(self, text: str, second: str | None = None) -> Sample:
         positions = getattr(self.config, "max_position_embeddings", None) or LONGEST_TEXT
         longest = min(self.tokenizer.model_max_length, positions, LONGEST_TEXT)
-        return dict(self.tokenizer(text, truncation=True, max_length=longest))
+        return dict(self.tokenizer(text, second, truncation=True, max_length=longest))
 
 
 def _in_mode(image: Any, mode: str) -> Any:

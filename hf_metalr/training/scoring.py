@@ -11,11 +11,13 @@ from hf_metalr.metrics import MultiLabelMetrics, RegressionMetrics, make_compute
 from hf_metalr.metrics.segmentation import confusion_matrix, overlap_scores
 from hf_metalr.training.masks import IGNORED
 from hf_metalr.training.tasks import Task
+from hf_metalr.training.units import UNCHANGED, Units
 
 
-def make_scoring(task: Task, num_labels: int) -> dict[str, Callable[..., Any]]:
+def make_scoring(task: Task, num_labels: int, units: Units = UNCHANGED) -> dict[str, Callable[..., Any]]:
     """Return the arguments of a Trainer that make it measure a task: `compute_metrics` and the like.
 
+    A regression that is learned in other units is measured in the numbers' own; its loss is not.
     A segmentation counts batch by batch, so that no class map is kept: its Trainer needs `batch_eval_metrics=True`.
     """
     if task.name == "classification":
@@ -28,10 +30,10 @@ def make_scoring(task: Task, num_labels: int) -> dict[str, Callable[..., Any]]:
     metric = MultiLabelMetrics() if task.name == "multi-label" else RegressionMetrics()
 
     def compute_metrics(prediction: Any) -> dict[str, float]:
-        outputs = _first(prediction.predictions)
+        outputs, truth = _first(prediction.predictions), prediction.label_ids
         if task.name == "regression":
-            outputs = np.asarray(outputs).reshape(len(outputs))
-        return metric.compute(predictions=outputs, references=prediction.label_ids)
+            outputs, truth = (units.enter(np.asarray(values, np.float64).reshape(-1)) for values in (outputs, truth))
+        return metric.compute(predictions=outputs, references=truth)
 
     return {"compute_metrics": compute_metrics}
 

@@ -75,6 +75,7 @@ REFUSED = {
     "json: true\ncsv: true": r"key 'csv' excludes key 'json'",
     "- a\n- b": r"must hold a mapping of options.*found list",
     "a: [": r"does not parse",
+    "debug: true\ndebug: false": r"the key 'debug' stands there twice",
 }
 
 
@@ -86,6 +87,21 @@ def test_what_an_option_would_refuse_is_a_usage_error(write, capsys, text):
     error = capsys.readouterr().err.splitlines()[-1]  # one line, after the usage
     assert error.startswith("probe: error: --config")
     assert re.search(REFUSED[text], error), error
+
+
+def test_a_folder_and_a_file_of_another_encoding_are_named(tmp_path, capsys):
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "latin.yaml").write_bytes("score: größe".encode("latin-1"))
+    for name, message in (("folder.yaml", "found the folder '"), ("latin.yaml", "latin.yaml' does not parse: ")):
+        with pytest.raises(SystemExit):
+            parse("a", "--data", "x", "--config", tmp_path / name)
+        assert message in capsys.readouterr().err
+
+
+def test_a_key_that_stands_twice_in_json_is_a_usage_error_too(write, capsys):
+    with pytest.raises(SystemExit):
+        parse("a", "--data", "x", "--config", write('{"debug": true, "debug": false}', "options.json"))
+    assert "the key 'debug' stands there twice" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["options.toml", "nowhere.yaml"])

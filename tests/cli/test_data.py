@@ -37,7 +37,7 @@ def table(tmp_path):
 
 def test_the_folders_of_images_are_the_classes(image_folder):
     data = load(image_folder)
-    assert (data.input_column, data.label_column) == ("image", "label")
+    assert (data.input_columns, data.label_column) == (["image"], "label")
     assert data.dataset.features["label"].names == ["normal", "sick"]
     # Each image has the shade that its folder was given, so labels and images belong together.
     assert sorted(
@@ -194,3 +194,50 @@ def test_a_class_whose_name_a_csv_file_cannot_hold_is_explained(tmp_path):
     path.write_text("text,label\na,None\nb,mild\n")
     with pytest.raises(UserError, match=r"1 of 2 rows without one .*such as None, NA or null.*rename it"):
         load(path)
+
+
+def texts(tmp_path, *columns: str):
+    path = tmp_path / "pairs.csv"
+    path.write_text(
+        f"{','.join(columns)},label\n" + "".join(f"{','.join('ab' for _ in columns)},{n}\n" for n in (0, 1))
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("columns", "chosen", "told"),
+    [
+        (["premise", "hypothesis"], ["premise", "hypothesis"], "input: pairs of the columns premise and hypothesis\n"),
+        (["sentence", "question", "id"], ["question", "sentence"], "question and sentence (not read: id; choose with"),
+        (["title", "text"], ["text"], "input: column 'text' (not read: title; choose with --input-column)"),
+        (["text", "question", "answer"], ["text"], "(not read: question, answer; choose"),  # of what is the pair?
+        (["note"], ["note"], "input: column 'note'\n"),
+    ],
+)
+def test_which_texts_are_read_is_told(tmp_path, capsys, columns, chosen, told):
+    assert load(texts(tmp_path, *columns)).input_columns == chosen
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("columns", [["body", "reply"], ["question", "passage", "answer"]])
+def test_texts_that_could_be_one_or_a_pair_are_asked_for(tmp_path, columns):
+    with pytest.raises(UserError, match=r"several columns could be: .*Name two columns of texts for pairs\."):
+        load(texts(tmp_path, *columns))
+    assert load(texts(tmp_path, *columns), "--input-column", *columns[1::-1]).input_columns == columns[1::-1]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (["a", "a"], r"two different columns of texts for pairs, found a \(text\), a \(text\)"),
+        (["a", "b", "c"], r"takes one column, or two different columns"),
+        (["a", "number"], r"found a \(text\), number \(int64\)"),
+        (["a", "label"], r"'label' holds the labels, groups or splits already"),
+        (["a", "bb"], r"--input-column 'bb' does not exist"),
+    ],
+)
+def test_what_makes_no_pair_is_refused(tmp_path, wanted, message):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"a": "x", "b": "y", "c": "z", "number": 1, "label": "k"}\n')
+    with pytest.raises(UserError, match=message):
+        load(path, "--input-column", *wanted)

@@ -17,13 +17,13 @@ def pictures(tmp_path, shades, labels):
     for path, shade in zip(paths, shades, strict=True):
         Picture.new("L", (40, 40), shade).save(path)
     rows = {"image": list(map(str, paths)), "label": labels}
-    return Data(Dataset.from_dict(rows).cast_column("image", Image()), "image", "label")
+    return Data(Dataset.from_dict(rows).cast_column("image", Image()), ["image"], "label")
 
 
 def labelled(labels, names):
     features = Features({"text": Value("string"), "label": ClassLabel(names=names)})
     rows = {"text": ["a"] * len(labels), "label": labels}
-    return Data(Dataset.from_dict(rows, features=features), "text", "label")
+    return Data(Dataset.from_dict(rows, features=features), ["text"], "label")
 
 
 def test_images_are_prepared_by_the_models_own_processor(tmp_path):
@@ -37,7 +37,7 @@ def test_images_are_prepared_by_the_models_own_processor(tmp_path):
 
 def test_texts_are_padded_and_masked_by_the_models_own_tokenizer(tmp_path):
     folder = str(save_text_model(tmp_path / "bert"))
-    data = Data(Dataset.from_dict({"text": ["a cat", "two dogs one cat"], "label": [0, 1]}), "text", "label")
+    data = Data(Dataset.from_dict({"text": ["a cat", "two dogs one cat"], "label": [0, 1]}), ["text"], "label")
     (batch,) = model_batches(data, [folder], 8, trust_remote_code=False)
     assert batch["input_ids"].tolist() == [[2, 5, 6, 3, 0, 0], [2, 8, 9, 10, 6, 3]]
     assert batch["attention_mask"].sum(1).tolist() == [4, 6]
@@ -65,8 +65,8 @@ def test_a_damaged_image_is_named_by_its_row(tmp_path):
     contents = [{"bytes": whole}, {"bytes": whole[:45]}, {"bytes": whole}]
     rows = Dataset.from_dict({"image": contents, "label": [0, 1, 1]}).cast_column("image", Image())
     with pytest.raises(UserError, match=r"--input-column 'image' cannot be decoded in row 1:"):
-        model_batches(Data(rows, "image", "label"), [str(NETWORK)], 2, trust_remote_code=False)
-    drawn = Data(rows.select([1]), "image", "label", rows=[1])
+        model_batches(Data(rows, ["image"], "label"), [str(NETWORK)], 2, trust_remote_code=False)
+    drawn = Data(rows.select([1]), ["image"], "label", rows=[1])
     with pytest.raises(UserError, match=r"cannot be decoded in row 1:"):  # still the user's row, not the first drawn
         model_batches(drawn, [str(NETWORK)], 2, trust_remote_code=False)
 
@@ -84,11 +84,19 @@ def test_a_model_without_names_takes_the_numbers():
 def test_classes_that_the_model_does_not_know_are_refused():
     with pytest.raises(UserError, match=r"does not know: cow\. It knows cat, dog"):
         labels_in_model_order(labelled([0, 1], ["cat", "cow"]), {0: "cat", 1: "dog"})
-    numbers = Data(Dataset.from_dict({"text": ["a"] * 2, "label": [0, 5]}), "text", "label")
+    numbers = Data(Dataset.from_dict({"text": ["a"] * 2, "label": [0, 5]}), ["text"], "label")
     with pytest.raises(UserError, match="labels 0 to 5, but the model has 2 classes"):
         labels_in_model_order(numbers, {0: "cat", 1: "dog"})
 
 
 def test_numbers_with_a_fraction_stay_targets():
-    data = Data(Dataset.from_dict({"text": ["a"] * 2, "label": [0.5, 7.25]}), "text", "label")
+    data = Data(Dataset.from_dict({"text": ["a"] * 2, "label": [0.5, 7.25]}), ["text"], "label")
     assert labels_in_model_order(data, {0: "LABEL_0"}) == [0.5, 7.25]
+
+
+def test_pairs_of_texts_reach_the_model_as_pairs(tmp_path):
+    folder = str(save_text_model(tmp_path / "bert"))
+    rows = {"b": ["dog"], "a": ["a cat"], "label": [0]}
+    (batch,) = model_batches(Data(Dataset.from_dict(rows), ["a", "b"], "label"), [folder], 8, trust_remote_code=False)
+    assert batch["input_ids"].tolist() == [[2, 5, 6, 3, 7, 3]]  # [CLS] a cat [SEP] dog [SEP]
+    assert batch["token_type_ids"].tolist() == [[0, 0, 0, 0, 1, 1]]

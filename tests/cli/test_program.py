@@ -15,6 +15,7 @@ import torch
 from hf_metalr.cli import main
 from hf_metalr.cli.command import Command, find_commands
 from hf_metalr.cli.errors import UserError
+from tests.parallel.launch import accelerate_launch
 
 ROOT = Path(__file__).parents[2]
 
@@ -83,6 +84,17 @@ def test_what_cannot_be_understood_is_a_usage_error(capsys, arguments):
     output = capsys.readouterr()
     assert output.out == ""
     assert "error:" in output.err
+
+
+def test_a_usage_error_is_one_line(capsys):
+    assert main(["train", "--epochs", "-1"]) == 2
+    line = "hf-metalr train: error: argument --epochs: must be a finite number of at least 0, found '-1'. "
+    assert capsys.readouterr().err == line + "`hf-metalr train --help` explains.\n"
+
+
+def test_a_list_that_is_given_twice_is_not_replaced_silently(capsys):
+    assert main(["rank", "m", "--data", "x.csv", "--max-samples", "3", "--max-samples", "4", "--data=y.csv"]) == 2
+    assert "argument --data: given 2 times. Give all its values after one" in capsys.readouterr().err
 
 
 def test_only_the_result_reaches_standard_output(run_probe, capsys):
@@ -158,6 +170,30 @@ def test_only_the_main_process_prints_but_every_one_may_complain(run_probe, caps
     assert capsys.readouterr().out == ""
     assert run_probe(raising(UserError("corrupt image"))) == 1
     assert capsys.readouterr().err == "hf-metalr probe (process 1): error: corrupt image\n"
+
+
+def test_the_other_processes_of_a_machine_let_the_first_tell_a_mistake(run_probe, capsys, monkeypatch):
+    waited: list[str] = []
+    monkeypatch.setattr("time.sleep", lambda _: waited.append(capsys.readouterr().err))
+    assert main(["rnak"]) == run_probe(raising(UserError("no column"))) + 1 == 2
+    assert not waited  # a process alone
+    capsys.readouterr()
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert main(["rnak"]) == 2
+    assert run_probe(raising(UserError("no column"))) == 1
+    assert len(waited) == 2  # and would have been ended there
+    assert waited[0] == ""
+    assert "(process 1): error: no column" in capsys.readouterr().err
+
+
+def test_a_launch_of_several_processes_tells_a_mistake_once():
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, *accelerate_launch(2), "-m", "hf_metalr", "train", "--epochs", "-1"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1  # the launcher's own, whatever its processes end with
+    assert done.stderr.count("hf-metalr train: error: argument --epochs") == 1
+    assert "exitcode  : 2" in done.stderr
 
 
 def test_the_console_script_and_the_module_are_the_same_program():

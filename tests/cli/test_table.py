@@ -65,7 +65,7 @@ def test_patients_come_from_a_column_or_from_the_names_of_files(tmp_path, folder
 
 def test_masks_lie_beside_their_images(tmp_path):
     table = load(save_masks(tmp_path / "cells", 3))
-    assert (table.input_column, table.label_columns) == ("image", ["mask"])
+    assert (table.input_columns, table.label_columns) == (["image"], ["mask"])
     assert table.splits(None) == [None] * 3
     for row in table.dataset:
         assert (row["image"].mode, row["mask"].mode) == ("RGB", "L")

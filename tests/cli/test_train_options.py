@@ -78,6 +78,8 @@ def test_any_other_field_is_set_by_name_and_wins():
     args = build("--set", "warmup_steps=5", "lr_scheduler_type=cosine", "save_total_limit=1", "weight_decay=1e-3")
     assert (args.warmup_steps, str(args.lr_scheduler_type.value), args.save_total_limit) == (5, "cosine", 1)
     assert args.weight_decay == 1e-3
+    args = build("--set", "warmup_steps=5", "weight_decay=1", "--set", "weight_decay=2")  # adds up, the last counts
+    assert (args.warmup_steps, args.weight_decay) == (5, 2)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +96,13 @@ def test_what_is_no_field_or_value_is_refused(setting, message):
         build("--set", setting)
 
 
+def test_a_refused_value_is_blamed_on_its_own_option():
+    with pytest.raises(UserError, match=r"^the training arguments are refused: hyper_lr must be above 0"):
+        build("--hyper-lr", "-1", "--set", "warmup_steps=5")
+    with pytest.raises(UserError, match=r"^--set lr_scheduler_type: the training"):
+        build("--set", "warmup_steps=5", "lr_scheduler_type=cosin")
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -101,6 +110,7 @@ def test_what_is_no_field_or_value_is_refused(setting, message):
         (("--learning-rate", "nan"), "--learning-rate: must be a finite number of at least 0, found 'nan'"),
         (("--epochs", "-2"), "--epochs: must be a finite number of at least 0, found '-2'"),
         (("--epochs", "ten"), "--epochs: must be a finite number of at least 0, found 'ten'"),
+        (("--seed", "-1"), "--seed: must be a whole number from 0 to 4294967295, found '-1'"),
         (("--group-pattern", "p("), "--group-pattern: must be a regular expression, found 'p('"),
         (("--layer-groups", "{bad"), "--layer-groups: must be a word or a JSON object, found '{bad'"),
     ],

@@ -73,3 +73,11 @@ def test_what_cannot_do_the_task_is_refused(vit, tmp_path):
     for arguments, settings, message in cases:
         with pytest.raises(ValueError, match=message):
             load_model(*arguments, **settings)
+
+
+def test_weights_that_end_early_are_refused(tmp_path):
+    folder = save_vit(tmp_path / "vit")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:500])
+    with pytest.raises(ValueError, match=r"vit' cannot be loaded for classification of images \(.*header"):
+        load_model(str(folder), Task("classification", "image"), ["a", "b"])

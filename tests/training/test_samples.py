@@ -9,12 +9,13 @@ import pytest
 import torch
 from datasets import Dataset, Features, Image, Value
 from PIL import Image as Picture
-from transformers import SegformerImageProcessor, ViTImageProcessor
+from transformers import BertConfig, BertTokenizerFast, SegformerImageProcessor, ViTImageProcessor
 
 from hf_metalr.training.augmentation import Augmentation
-from hf_metalr.training.samples import ImagePreparation, Samples, collate
+from hf_metalr.training.samples import ImagePreparation, Samples, TextPreparation, collate
 from hf_metalr.training.targets import read_targets
 from hf_metalr.training.tasks import Task
+from tests.cli.models import save_text_model
 from tests.training.tables import shaded
 
 
@@ -125,3 +126,13 @@ def test_samples_travel_to_the_processes_that_load_them():
     samples = classified([Picture.new("L", (4, 4), 10 * n) for n in range(4)], processor, augmentation=Augmentation())
     twin = pickle.loads(pickle.dumps(samples))  # as Windows and macOS start them
     assert all(torch.equal(twin[n]["pixel_values"], samples[n]["pixel_values"]) for n in range(4))
+
+
+def test_a_pair_of_texts_keeps_its_order_and_is_cut_where_it_is_longer(tmp_path):
+    tokenizer = BertTokenizerFast.from_pretrained(save_text_model(tmp_path / "bert"))
+    dataset = Dataset.from_dict({"b": ["dog", "a"], "a": ["a cat", "two dogs"], "label": [0, 1]})
+    task = Task("classification", "text")
+    prepare = TextPreparation(tokenizer, BertConfig(max_position_embeddings=6))
+    samples = Samples(dataset, [0, 1], ("a", "b"), read_targets(dataset, task, ["label"]), task, prepare)
+    assert samples[0]["input_ids"] == [2, 5, 6, 3, 7, 3]  # [CLS] a cat [SEP] dog [SEP]
+    assert prepare("a cat two dogs", "dog")["input_ids"] == [2, 5, 6, 3, 7, 3]

@@ -75,6 +75,8 @@ def run(options: argparse.Namespace) -> str:
         from hf_metalr.report import build_report, read_run
 
         kind, found = "run", read_run(source)
+        if not found.rows and options.view != "none":
+            raise UserError(f"'{source}' holds no meta step to plot. Did the run end before the first one?")
         figures = _of_run(found, options.view)
         if options.html is not None:
             report = build_report(found)
@@ -108,6 +110,8 @@ def _check(options: argparse.Namespace) -> None:
                 "--view none --html report.html needs none."
             )
     for option, place in places:
+        if place.is_file():
+            raise UserError(f"{option} needs a folder, found the file '{place}'.")
         if not place.is_dir():
             raise UserError(f"{option} must lie in an existing folder, found '{place}'. Create it first.")
         if not os.access(place, os.W_OK):

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from hf_metalr.cli.command import Command
 from hf_metalr.cli.data import add_data_options, load_data
-from hf_metalr.cli.data.options import positive_int
 from hf_metalr.cli.errors import UserError
+from hf_metalr.cli.numbers import positive_int
 from hf_metalr.cli.output import add_output_options, check_outputs, deliver
 
 DESCRIPTION = """\
@@ -65,7 +65,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _add_score_options(parser: argparse.ArgumentParser) -> None:
     scores = parser.add_argument_group("scores")
     scores.add_argument(
-        "--scores", nargs="+", metavar="NAME", help="which scores; the first orders the table (default: all that fit)"
+        "--scores",
+        nargs="+",
+        metavar="NAME",
+        help="which scores, such as nearest_neighbor_accuracy linear_probe_accuracy; the first orders the table "
+        "(default: all that fit)",
     )
     scores.add_argument("--k", type=positive_int, default=5, metavar="N", help="neighbours of k-NN (default: 5)")
     scores.add_argument(
@@ -91,7 +95,7 @@ def run(options: argparse.Namespace) -> str:
         options.models,
         data.dataset,
         label_column=data.label_column,
-        input_column=data.input_column,
+        input_column=_single(data.input_columns),
         scores=options.scores,
         batch_size=options.batch_size,
         max_samples=options.max_samples,
@@ -107,6 +111,15 @@ def run(options: argparse.Namespace) -> str:
         trust_remote_code=options.trust_remote_code,
     )
     return deliver(ranking, options)
+
+
+def _single(columns: Sequence[str]) -> str:
+    if len(columns) > 1:
+        raise UserError(
+            f"--input-column: a ranking reads one text per sample, found pairs of {' and '.join(columns)}. Name the "
+            "column that says more, or join the two in the data."
+        )
+    return columns[0]
 
 
 def _prior(text: str) -> tuple[str, float]:

@@ -4,7 +4,7 @@ import argparse
 
 from hf_metalr.cli.command import Command
 from hf_metalr.cli.data import add_data_options, load_data
-from hf_metalr.cli.data.options import positive_int
+from hf_metalr.cli.numbers import not_negative, positive_int
 from hf_metalr.cli.output import add_output_options, check_outputs, deliver
 
 DESCRIPTION = """\
@@ -65,7 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--confidence", type=float, default=0.95, metavar="SHARE", help="of the intervals (default: 0.95)"
     )
     parser.add_argument("--trust-remote-code", action="store_true", help="allow code of a Hub model to run")
-    add_data_options(parser, required=False, max_samples=DEFAULT_MAX_SAMPLES)
+    add_data_options(parser, required=False, max_samples=DEFAULT_MAX_SAMPLES, pairs=True)
     add_output_options(parser, "the profile")
 
 
@@ -88,9 +88,9 @@ def _add_protocol_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_recipe_options(parser: argparse.ArgumentParser) -> None:
     recipe = parser.add_argument_group("recipe of the fine-tune", "Printed beside T, which depends on it.")
-    recipe.add_argument("--samples", type=int, metavar="N", help="training samples")
-    recipe.add_argument("--steps", type=int, metavar="N", help="optimizer steps")
-    recipe.add_argument("--learning-rate", type=float, metavar="RATE", help="learning rate")
+    recipe.add_argument("--samples", type=positive_int, metavar="N", help="training samples")
+    recipe.add_argument("--steps", type=positive_int, metavar="N", help="optimizer steps")
+    recipe.add_argument("--learning-rate", type=not_negative, metavar="RATE", help="learning rate")
     recipe.add_argument("--recipe", metavar="WORDS", help="optimizer, schedule and the like")
 
 

@@ -1,15 +1,26 @@
-"""Which column is the input, which one the label, and labels as class numbers."""
+"""Which columns are the input, which one the label, and labels as class numbers."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hf_metalr.cli.data.near import near_misses
+from hf_metalr.cli.data.notes import note
 from hf_metalr.cli.data.source import IMAGE_SUFFIXES
 from hf_metalr.cli.errors import UserError
 
 # Names that data sets of the Hub commonly use, tried when the types of the columns do not decide.
 INPUT_NAMES = ("image", "img", "text", "sentence")
+# Of two texts that are read together, as GLUE, SuperGLUE and many after them name them.
+PAIR_NAMES = (
+    ("sentence1", "sentence2"),
+    ("premise", "hypothesis"),
+    ("question1", "question2"),
+    ("question", "sentence"),
+    ("question", "passage"),
+    ("question", "answer"),
+    ("text1", "text2"),
+)
 LABEL_NAMES = ("label", "labels", "target", "targets")
 MASK_NAMES = ("mask", "masks", "annotation", "segmentation", "segmentation_mask")
 
@@ -35,20 +46,54 @@ def find_label_column(dataset: Any, wanted: str | None) -> str:
     return _the_one(dataset, classes or named[:1], named, "--label-column", "labels")
 
 
-def find_input_column(dataset: Any, wanted: str | None, label_column: str) -> str:
-    """Return the wanted column, or the only column of images, or the only one of texts, or one with a usual name.
+def find_input_columns(dataset: Any, wanted: Sequence[str] | None, taken: Sequence[str | None]) -> list[str]:
+    """Return the column of images or of texts, or the two columns of texts that are read as pairs, and tell the user.
+
+    Without wanted columns that is the only column of images, or the only one of texts, or two that have the names of a
+    pair, or one with a usual name.
+
+    Args:
+        dataset: the data.
+        wanted: names that the user gave.
+        taken: columns that serve another purpose, such as the labels.
 
     Raises:
-        UserError: there is none, or several could be meant.
+        UserError: there is none, several could be meant, or what is wanted is no image, text or pair of texts.
     """
-    if wanted is not None:
-        return _existing(dataset, wanted, "--input-column")
     from datasets import Image
 
-    others = {name: feature for name, feature in dataset.features.items() if name != label_column}
+    others = {name: feature for name, feature in dataset.features.items() if name not in taken}
     images = [name for name, feature in others.items() if isinstance(feature, Image)]
     texts = [name for name, feature in others.items() if _is_text(feature)]
-    return _the_one(dataset, images or texts, INPUT_NAMES, "--input-column", "images or texts")
+    if wanted is not None:
+        chosen = _wanted_inputs(dataset, wanted, taken, texts)
+    elif not images and (pair := _pair_among(texts)):
+        chosen = pair
+    else:
+        chosen = [_the_one(dataset, images or texts, INPUT_NAMES, "--input-column", "images or texts")]
+    left = [name for name in images or texts if name not in chosen] if wanted is None else []
+    words = f"pairs of the columns {' and '.join(chosen)}" if len(chosen) > 1 else f"column '{chosen[0]}'"
+    note(f"input: {words}" + f" (not read: {', '.join(left)}; choose with --input-column)" * bool(left))
+    return chosen
+
+
+def _wanted_inputs(dataset: Any, wanted: Sequence[str], taken: Sequence[str | None], texts: Sequence[str]) -> list[str]:
+    chosen = [_existing(dataset, name, "--input-column") for name in wanted]
+    used = [name for name in chosen if name in taken]
+    if used:
+        raise UserError(f"--input-column '{used[0]}' holds the labels, groups or splits already. Name another column.")
+    if len(chosen) > 1 and (len(chosen) > 2 or len({*chosen} & {*texts}) < 2):
+        kinds = ", ".join(f"{name} ({_kind(dataset.features[name])})" for name in chosen)
+        raise UserError(f"--input-column takes one column, or two different columns of texts for pairs, found {kinds}.")
+    return chosen
+
+
+def _pair_among(texts: Sequence[str]) -> list[str] | None:
+    """Return the two texts of a pair, if the names speak for one pair and for no single text."""
+    pairs = [pair for pair in PAIR_NAMES if set(pair) <= set(texts)]
+    if len(pairs) != 1 or set(INPUT_NAMES) & (set(texts) - set(pairs[0])):
+        return None
+    return list(pairs[0])
 
 
 def encode_labels(dataset: Any, column: str) -> tuple[Any, list[str] | None]:
@@ -121,7 +166,8 @@ def _the_one(dataset: Any, candidates: list[str], usual: Sequence[str], option: 
         return chosen[0]
     columns = ", ".join(f"{name} ({_kind(feature)})" for name, feature in dataset.features.items())
     found = f"several columns could be: {', '.join(candidates)}" if candidates else "no column is marked as such"
-    raise UserError(f"{option} must name the column with the {what}; {found}. The columns are: {columns}.")
+    pair = "Name two columns of texts for pairs. " if option == "--input-column" and len(candidates) > 1 else ""
+    raise UserError(f"{option} must name the column with the {what}; {found}. {pair}The columns are: {columns}.")
 
 
 def _kind(feature: Any) -> str:

@@ -33,7 +33,7 @@ def model_batches(data: Data, models: Sequence[str], batch_size: int, trust_remo
     labels = labels_in_model_order(data, config.id2label)
     batches = []
     for start, rows in _read_rows(data, batch_size):
-        inputs = dict(prepare(rows))
+        inputs = dict(prepare(*(list(column) for column in zip(*rows, strict=True))))
         batches.append(inputs | {"labels": torch.tensor(labels[start : start + len(rows)])})
     return batches
 
@@ -64,15 +64,15 @@ def labels_in_model_order(data: Data, id2label: dict[int, str]) -> list[Any]:
 
 
 def _preparation(data: Data, models: Sequence[str], config: Any, trust_remote_code: bool) -> Any:
-    """Return the function from a list of images or texts to the model's inputs."""
+    """Return the function from a list of images or texts, or two of texts, to the model's inputs."""
     from datasets import Image
     from transformers import AutoImageProcessor, AutoTokenizer
 
-    is_image = isinstance(data.dataset.features[data.input_column], Image)
+    is_image = isinstance(data.dataset.features[data.input_columns[0]], Image)
     kind, auto = ("image processor", AutoImageProcessor) if is_image else ("tokenizer", AutoTokenizer)
     processor = _first_that_loads(auto, models, kind, trust_remote_code)
     if not is_image:
-        return lambda texts: processor(texts, padding=True, truncation=True, return_tensors="pt")
+        return lambda *texts: processor(*texts, padding=True, truncation=True, return_tensors="pt")
     mode = "L" if getattr(config, "num_channels", 3) == 1 else "RGB"
 
     def process(images: list[Any]) -> Any:
@@ -95,17 +95,18 @@ def _first_that_loads(auto: Any, models: Sequence[str], kind: str, trust_remote_
     )
 
 
-def _read_rows(data: Data, batch_size: int) -> Iterator[tuple[int, list[Any]]]:
+def _read_rows(data: Data, batch_size: int) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
     """Yield the inputs batch by batch with the number of their first row; a damaged one is named by its row."""
-    column = data.dataset.select_columns(data.input_column)
-    for start in range(0, len(column), batch_size):
+    table = data.dataset.select_columns(data.input_columns)
+    for start in range(0, len(table), batch_size):
         rows = []
-        for row in range(start, min(start + batch_size, len(column))):
+        for row in range(start, min(start + batch_size, len(table))):
             try:
-                rows.append(column[row][data.input_column])
+                cells = table[row]
+                rows.append(tuple(cells[name] for name in data.input_columns))
             except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises on damaged files
                 raise UserError(
-                    f"--input-column '{data.input_column}' cannot be decoded in row {data.row_of(row)}: {error}. "
+                    f"--input-column '{data.input_columns[0]}' cannot be decoded in row {data.row_of(row)}: {error}. "
                     "Remove it."
                 ) from error
         yield start, rows

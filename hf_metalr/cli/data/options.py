@@ -1,19 +1,21 @@
 """`--data` and its companions: declared once, read once, for every command that needs data."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hf_metalr.cli.data.columns import encode_labels, find_input_column, find_label_column, open_image_paths
+from hf_metalr.cli.data.columns import encode_labels, find_input_columns, find_label_column, open_image_paths
 from hf_metalr.cli.data.near import near_misses
+from hf_metalr.cli.data.notes import note
 from hf_metalr.cli.data.sampling import draw_indices
 from hf_metalr.cli.data.source import open_source
-from hf_metalr.cli.errors import UserError, process_index
+from hf_metalr.cli.errors import UserError
+from hf_metalr.cli.numbers import positive_int, seed
 
 DEFAULT_SPLIT = "train"
+SHOWN = 20  # of the classes
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Data:
     """
 
     dataset: Any  # datasets.Dataset, whose import would make `--help` slow
-    input_column: str
+    input_columns: list[str]  # of images or texts; two for pairs of texts
     label_column: str
     rows: Sequence[int] | None = None
 
@@ -47,6 +49,8 @@ def add_data_options(
     max_samples: int | None = None,
     sampled: str = "samples",
     several_labels: bool = False,
+    pairs: bool = False,
+    split: str = f"split to use (default: the only one, or '{DEFAULT_SPLIT}')",
 ) -> None:
     """Add the options that name a data set.
 
@@ -56,6 +60,8 @@ def add_data_options(
         max_samples: the command's default.
         sampled: what `--max-samples` counts, in the help.
         several_labels: whether there may be more than one label column.
+        pairs: whether texts may be pairs.
+        split: help of `--split`.
     """
     data = parser.add_argument_group("data")
     data.add_argument(
@@ -63,12 +69,19 @@ def add_data_options(
         nargs="+",
         required=required,
         metavar="SOURCE",
-        help="a folder of images (one sub-folder per class), CSV, JSON or parquet file(s), a folder written by "
+        help="a folder of images (one sub-folder per class), CSV, TSV, JSON or parquet file(s), a folder written by "
         "save_to_disk, or a data set of the Hub (user/name)",
     )
     data.add_argument("--subset", metavar="NAME", help="configuration of a data set of the Hub, such as sst2 of glue")
-    data.add_argument("--split", metavar="NAME", help=f"split to use (default: the only one, or '{DEFAULT_SPLIT}')")
-    data.add_argument("--input-column", metavar="NAME", help="column with the images or texts (default: found by type)")
+    data.add_argument("--split", metavar="NAME", help=split)
+    data.add_argument(
+        "--input-column",
+        nargs="+",
+        metavar="NAME",
+        help="column with the images or texts"
+        + "; two for pairs of texts, such as premise hypothesis" * pairs
+        + " (default: found by type and name, and told)",
+    )
     data.add_argument(
         "--label-column",
         metavar="NAME",
@@ -82,22 +95,7 @@ def add_data_options(
         metavar="N",
         help=f"use at most N {sampled}, of each class its share (default: {max_samples or 'all'})",
     )
-    data.add_argument("--seed", type=int, default=0, metavar="N", help="seed of every random choice (default: 0)")
-
-
-def positive_int(text: str) -> int:
-    """Read a number of at least 1, for argparse.
-
-    Raises:
-        argparse.ArgumentTypeError: it is no whole number or below 1.
-    """
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, found '{text}'")
-    return number
+    data.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of every random choice (default: 0)")
 
 
 def load_data(options: argparse.Namespace) -> Data:
@@ -113,25 +111,20 @@ def load_data(options: argparse.Namespace) -> Data:
     if not len(dataset):
         raise UserError(f"--data '{options.data[0]}' has no rows.")
     label_column = find_label_column(dataset, options.label_column)
-    input_column = find_input_column(dataset, options.input_column, label_column)
+    input_columns = find_input_columns(dataset, options.input_column, [label_column])
     source = Path(options.data[0]).expanduser()
     if source.exists():
-        dataset = open_image_paths(dataset, input_column, source if source.is_dir() else source.parent)
-    return Data(number_labels(dataset, label_column), input_column, label_column)
+        dataset = open_image_paths(dataset, input_columns[0], source if source.is_dir() else source.parent)
+    return Data(number_labels(dataset, label_column), input_columns, label_column)
 
 
 def number_labels(dataset: Any, column: str) -> Any:
     """Return the data set with labels that were words as class numbers, and tell the user the mapping."""
     dataset, names = encode_labels(dataset, column)
     if names is not None:
-        note(f"labels of '{column}': " + ", ".join(f"{number} = {name}" for number, name in enumerate(names)))
+        shown = ", ".join(f"{number} = {name}" for number, name in enumerate(names[:SHOWN]))
+        note(f"labels of '{column}': {shown}" + f" and {len(names) - SHOWN} more" * (len(names) > SHOWN))
     return dataset
-
-
-def note(text: str) -> None:
-    """Tell the user something beside the result, once for all processes."""
-    if process_index() == 0:
-        print(text, file=sys.stderr)
 
 
 def choose_split(opened: Any, wanted: str | None, source: str) -> Any:

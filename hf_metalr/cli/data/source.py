@@ -112,6 +112,8 @@ def _guarded(source: str, load: Any, *positional: Any, **named: Any) -> Any:
             raise UserError(f"--data '{source}' has no rows.") from error
         # "An error occurred while generating the dataset" hides its reason in the cause.
         reason = error.__cause__ or error
+        if isinstance(reason, UnicodeDecodeError):
+            raise UserError(f"--data '{source}' is not UTF-8 ({reason}). Save it as UTF-8.") from error
         raise UserError(f"--data '{source}' cannot be opened: {reason}") from error
 
 

@@ -2,14 +2,15 @@
 
 import argparse
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hf_metalr.cli.data.columns import MASK_NAMES, find_input_column, find_label_column, open_image_paths
+from hf_metalr.cli.data.columns import MASK_NAMES, find_input_columns, find_label_column, open_image_paths
 from hf_metalr.cli.data.near import near_misses
-from hf_metalr.cli.data.options import choose_split, note
+from hf_metalr.cli.data.notes import note
+from hf_metalr.cli.data.options import choose_split
 from hf_metalr.cli.data.source import open_source
 from hf_metalr.cli.data.split_names import SPLIT_NAMES
 from hf_metalr.cli.errors import UserError
@@ -22,14 +23,14 @@ class Table:
     Attributes:
         dataset: of `datasets`.
         origins: of every row, the split and the row in it.
-        input_column: images or texts.
+        input_columns: images or texts; two for pairs of texts.
         label_columns: one, or several for one column per label.
         folder: what paths of files are told relative to; None for a data set of the Hub.
     """
 
     dataset: Any
     origins: list[tuple[str | None, int]]
-    input_column: str
+    input_columns: list[str]
     label_columns: list[str]
     folder: Path | None
 
@@ -37,9 +38,9 @@ class Table:
         """Return the file that each input came from, None where the data do not say."""
         from datasets import Image
 
-        if not isinstance(self.dataset.features[self.input_column], Image):
+        if not isinstance(self.dataset.features[self.input_columns[0]], Image):
             return [None] * len(self.dataset)
-        column = self.dataset.select_columns([self.input_column]).with_format("arrow")[:].column(0)
+        column = self.dataset.select_columns(self.input_columns).with_format("arrow")[:].column(0)
         paths = [path for chunk in column.chunks for path in chunk.field("path").to_pylist()]
         return [None if path is None else self._shown(path) for path in paths]
 
@@ -104,8 +105,12 @@ class Table:
         return list(self.dataset[name])
 
 
-def load_table(options: argparse.Namespace) -> Table:
+def load_table(options: argparse.Namespace, taken: Sequence[str | None] = ()) -> Table:
     """Open what the data options name, with all of its splits.
+
+    Args:
+        options: of `add_data_options`.
+        taken: columns of groups and the like, which are no input.
 
     Raises:
         UserError: source, split or column is missing; the message says what exists.
@@ -123,14 +128,14 @@ def load_table(options: argparse.Namespace) -> Table:
     parts = _labelled(parts, label_columns[0])
     dataset = _joined(parts, options.data[0])
     origins = [(name, row) for name, part in parts.items() for row in range(len(part))]
-    input_column = find_input_column(dataset, options.input_column, label_columns[0])
+    input_columns = find_input_columns(dataset, options.input_column, [*label_columns, *taken])
     source = Path(options.data[0]).expanduser().absolute()
     folder = None
     if source.exists():
         folder = source if source.is_dir() else source.parent
-        for column in (input_column, label_columns[0]):
+        for column in (input_columns[0], label_columns[0]):
             dataset = open_image_paths(dataset, column, folder)
-    return Table(dataset, origins, input_column, label_columns, folder)
+    return Table(dataset, origins, input_columns, label_columns, folder)
 
 
 def _known(parts: dict[Any, Any]) -> dict[str | None, Any]:

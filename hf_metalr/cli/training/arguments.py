@@ -64,9 +64,9 @@ def training_arguments(options: argparse.Namespace, task: Task, validated: bool)
     except (TypeError, AttributeError, ValueError) as error:
         if isinstance(error, ValueError) and not chosen:
             raise
-        raise UserError(
-            f"--set {', '.join(chosen) or 'nothing'}: the training arguments are refused: {error}"
-        ) from error
+        named = [name for name, value in chosen.items() if name in str(error) or f"{value} " in str(error)]
+        place = f"--set {', '.join(named)}: " if named else ""
+        raise UserError(f"{place}the training arguments are refused: {error}") from error
 
 
 def _given(**settings: Any) -> dict[str, Any]:

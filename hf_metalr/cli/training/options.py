@@ -2,14 +2,13 @@
 
 import argparse
 import json
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hf_metalr.cli.data import add_data_options
-from hf_metalr.cli.data.options import positive_int
+from hf_metalr.cli.numbers import not_negative, positive_int
 from hf_metalr.cli.training.fields import add_field_options
 
 TASK_NAMES = ("classification", "multi-label", "segmentation", "regression")
@@ -26,7 +25,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="TASK",
         help=f"{', '.join(TASK_NAMES[:-1])} or {TASK_NAMES[-1]} (default: guessed from the labels, and told)",
     )
-    add_data_options(parser, required=True, sampled="training samples", several_labels=True)
+    add_data_options(
+        parser,
+        required=True,
+        sampled="training samples",
+        several_labels=True,
+        pairs=True,
+        split="the one split to use and to divide (default: all, as they are)",
+    )
+    parser.add_argument(
+        "--skip-damaged", action="store_true", help="leave out images that cannot be read and texts that are empty"
+    )
     _add_split_options(parser)
     _add_training_options(parser)
     add_field_options(parser)
@@ -84,9 +93,17 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
         "--no-flip", action="store_true", help="never mirror images: left and right matter (with --augment light)"
     )
     training.add_argument(
-        "--class-weights", choices=["none", "balanced"], default="none", help="balanced: rare classes weigh as much"
+        "--class-weights",
+        choices=["none", "balanced"],
+        default="none",
+        help="balanced: rare classes weigh as much as frequent ones (default: none)",
     )
-    training.add_argument("--metric", metavar="NAME", help="chooses the best model (default: by task)")
+    training.add_argument(
+        "--metric",
+        metavar="NAME",
+        help="chooses the best model: loss or a metric of the task (default: balanced_accuracy, "
+        "mean_average_precision, mean_dice or rmse)",
+    )
     training.add_argument(
         "--patience", type=positive_int, metavar="N", help="stop after N evaluations without a better metric"
     )
@@ -94,6 +111,7 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
     training.add_argument(
         "--set",
         nargs="+",
+        action="extend",
         type=assignment,
         metavar="NAME=VALUE",
         help="any other field of TrainingArguments, such as warmup_steps=50 lr_scheduler_type=cosine",
@@ -101,29 +119,12 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
     training.add_argument(
         "--model-set",
         nargs="+",
+        action="extend",
         type=assignment,
         metavar="NAME=VALUE",
         help="fields of the model's configuration, such as classifier_dropout_prob=0.2",
     )
     training.add_argument("--trust-remote-code", action="store_true", help="allow code of a Hub model to run")
-
-
-def not_negative(text: str) -> float:
-    """Read a finite number of at least 0, for argparse.
-
-    >>> not_negative("1e-3")
-    0.001
-
-    Raises:
-        argparse.ArgumentTypeError: it is no such number.
-    """
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number) or number < 0:
-        raise argparse.ArgumentTypeError(f"must be a finite number of at least 0, found '{text}'")
-    return number
 
 
 def regular_expression(text: str) -> str:
