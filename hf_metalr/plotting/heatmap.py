@@ -3,10 +3,12 @@
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hf_metalr.plotting.canvas import require_matplotlib
-from hf_metalr.plotting.history_table import HistoryRow, column_edges, read_table
+from hf_metalr.plotting.history_table import HistoryRow, HistoryTable, column_edges, read_table
 from hf_metalr.plotting.layer_map import draw_map
-from hf_metalr.plotting.rate_axis import rate_range, rate_ticks
+from hf_metalr.plotting.rate_axis import format_rate, rate_range, rate_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 def plot_learning_rates_heatmap(rows: Sequence[HistoryRow], head_groups: Collection[str] = ("head",)) -> "Figure":
     """Draw the learned base rates as a map: layer groups from input (top) to output, steps, rate as logarithmic colour.
+
+    The colours span the rates of the body. A new head often learns at a hundred times those, and would dim all others;
+    where it lies beyond, it has the colour of the end, and the bar says how far it goes.
 
     Args:
         rows: the history, oldest row first (`hf_metalr.engine.history.read_history`).
@@ -30,7 +35,9 @@ def plot_learning_rates_heatmap(rows: Sequence[HistoryRow], head_groups: Collect
     require_matplotlib()
     from matplotlib.colors import LogNorm
 
-    low, high = rate_range(table.lrs)
+    body = _body_rates(table, head_groups)
+    low, high = rate_range(body)
+    extend, remark = _beyond(table.lrs, low, high)
     ticks, tick_format = rate_ticks(low, high)
     figure, _, _ = draw_map(
         column_edges(table.steps),
@@ -40,8 +47,24 @@ def plot_learning_rates_heatmap(rows: Sequence[HistoryRow], head_groups: Collect
         "viridis",
         head_groups,
         "Learned rates, input (top) to output",
+        extend=extend,
         ticks=ticks,
         format=tick_format,
-        label="learned base rate",
+        label=f"learned base rate{remark}",
     )
     return figure
+
+
+def _body_rates(table: HistoryTable, head_groups: Collection[str]) -> np.ndarray:
+    """Return the rates of all groups but the heads, or of all where no other has one."""
+    body = table.lrs[[group not in head_groups for group in table.groups]]
+    return body if np.isfinite(body).any() else table.lrs
+
+
+def _beyond(lrs: np.ndarray, low: float, high: float) -> tuple[str, str]:
+    """Return which ends of the bar are arrows, and what is beyond them in words."""
+    least, most = float(np.nanmin(lrs)), float(np.nanmax(lrs))
+    below, above = least < low, most > high
+    words = [f"down to {format_rate(least)}"] * below + [f"up to {format_rate(most)}"] * above
+    extend = {(False, False): "neither", (False, True): "max", (True, False): "min", (True, True): "both"}
+    return extend[below, above], f"; head {' and '.join(words)}" if words else ""

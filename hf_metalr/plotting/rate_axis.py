@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # Rates within a smaller factor are drawn on an axis of this factor, so that small changes look small.
 LEAST_FACTOR = 2.5  # the least that always holds two of the ticks of a decade
-MARGIN = 1.06
+MARGIN = 0.03  # of the axis, at either end: a line or dot at the end is drawn whole
 # Up to so many decades: the multiples of a power of ten that bear a tick. Matplotlib's own choice may label one or two.
 TICKS = ((1.0, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)), (2.5, (1.0, 2.0, 5.0)), (np.inf, (1.0,)))
 
@@ -22,7 +22,8 @@ def set_rate_axis(axes: "Axes", lrs: np.ndarray) -> None:
     low, high = rate_range(lrs)
     locator, formatter = rate_ticks(low, high)
     axes.set_yscale("log")
-    axes.set_ylim(low / MARGIN, high * MARGIN)
+    margin = (high / low) ** MARGIN
+    axes.set_ylim(low / margin, high * margin)
     axes.yaxis.set_major_locator(locator)
     axes.yaxis.set_major_formatter(formatter)
     axes.minorticks_off()

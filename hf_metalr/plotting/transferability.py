@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hf_metalr.plotting.canvas import BODY_COLOUR, GREY, HEAD_COLOUR, LARGE, NORMAL, SMALL, WIDTH, new_figure
+from hf_metalr.plotting.line_labels import spread
 from hf_metalr.plotting.rate_axis import LEAST_FACTOR
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 BAND_ALPHA = 0.25
 INCHES_PER_LAYER = 0.2
 HEIGHT, MOST_INCHES = 3.6, 8.0
+SHORT_NAME, INCHES_PER_LETTER = 10, 0.07  # names of layers stand upright: longer ones must not press the picture flat
+NOTE_GAP = 0.13  # of the axes' height, between the middles of a note of one line and one of two
 # More names than this cannot be read side by side even at the widest.
 MOST_NAMES = 36
 
@@ -48,15 +51,15 @@ def plot_transferability(
     """
     _require_drawable(names, values, intervals)
     width = min(max(WIDTH, 1.6 + INCHES_PER_LAYER * len(names)), MOST_INCHES)
-    figure, axes = new_figure(width, HEIGHT)
+    figure, axes = new_figure(width, HEIGHT + INCHES_PER_LETTER * max(0, max(map(len, names)) - SHORT_NAME))
     is_head = np.array([name in head_groups for name in names])
     places = np.arange(len(names)) + 0.8 * is_head  # the head stands apart
     heights = np.array([value if math.isfinite(value) and value > 0 else np.nan for value in values])
     band = np.array([(low, high) if math.isfinite(high) and low > 0 else (np.nan, np.nan) for low, high in intervals])
     _draw_body(axes, places[~is_head], heights[~is_head], band[~is_head])
     _draw_heads(axes, places[is_head], heights[is_head], band[is_head])
-    _draw_references(axes, network)
     _set_axes(axes, heights, band)
+    _draw_references(axes, network)
     unmoved = np.isinf(np.array(values))
     axes.plot(
         places[unmoved], np.ones(unmoved.sum()), "^", color=GREY, transform=axes.get_xaxis_transform(), clip_on=False
@@ -87,23 +90,26 @@ def _draw_body(axes: "Axes", places: np.ndarray, heights: np.ndarray, band: np.n
 
 def _draw_heads(axes: "Axes", places: np.ndarray, heights: np.ndarray, band: np.ndarray) -> None:
     axes.vlines(places, band[:, 0], band[:, 1], color=HEAD_COLOUR, alpha=BAND_ALPHA, linewidth=3)
-    axes.plot(places, heights, "D", color=HEAD_COLOUR, markersize=6, label="head")
+    axes.plot(places, heights, "D", color=HEAD_COLOUR, markersize=6, label="head", clip_on=False)
 
 
 def _draw_references(axes: "Axes", network: float) -> None:
-    axes.axhline(1.0, color=GREY, linestyle=":", linewidth=1.0)
-    _note(axes, "no better\nthan random", 1.0)
+    references: list[tuple[str, float, Any]] = [("no better\nthan random", 1.0, ":")]
     if math.isfinite(network) and network > 0:
-        axes.axhline(network, color=GREY, linestyle=(0, (4, 2)), linewidth=1.0)
-        _note(axes, f"network {network:.3g}", network)
+        references.append((f"network {network:.3g}", network, (0, (4, 2))))
+    low, high = np.log(axes.get_ylim())
+    ends = [(math.log(height) - low) / (high - low) for _, height, _ in references]
+    for (text, height, style), place in zip(references, spread(ends, NOTE_GAP), strict=True):
+        axes.axhline(height, color=GREY, linestyle=style, linewidth=1.0)
+        _note(axes, text, place)
 
 
-def _note(axes: "Axes", text: str, height: float) -> None:
-    """Write to the right of the axes."""
+def _note(axes: "Axes", text: str, place: float) -> None:
+    """Write to the right of the axes, at a share of their height."""
     axes.annotate(
         text,
-        xy=(1.0, height),
-        xycoords=("axes fraction", "data"),
+        xy=(1.0, place),
+        xycoords="axes fraction",
         xytext=(4, 0),
         textcoords="offset points",
         va="center",

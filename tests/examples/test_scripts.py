@@ -87,6 +87,7 @@ def test_segmentation_of_a_folder_reads_the_mask_of_the_image(tmp_path: Path) ->
 def test_two_processes_agree() -> None:
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(EXAMPLES.parent)}
+    environment.pop("ACCELERATE_USE_CPU", None)  # tests set it, readers do not
     done = subprocess.run(
         [sys.executable, *launcher, str(EXAMPLES / "multi_process.py")],
         env=environment, capture_output=True, text=True, timeout=300, check=False,

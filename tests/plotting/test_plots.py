@@ -149,6 +149,22 @@ def test_map_holds_the_rates_input_on_top():
     assert axes.get_xlim() == (2, 14)  # a rate holds until the next meta step, two steps later
 
 
+@pytest.mark.parametrize(
+    ("head", "extend", "label"),
+    [
+        (1e-2, "max", "learned base rate; head up to 1e-2"),
+        (2e-6, "min", "learned base rate; head down to 2e-6"),
+        (2e-4, "neither", "learned base rate"),
+    ],
+)
+def test_a_head_far_off_does_not_dim_the_layers(head, extend, label):
+    rows = [{"step": step, "base_lr": {"stem": 1e-4, "layer.0": 1e-3, "head": head}} for step in (1, 2)]
+    axes, bar = plot_learning_rates_heatmap(rows).axes
+    (mesh,) = axes.collections
+    assert (mesh.norm.vmin, mesh.norm.vmax) == (1e-4, 1e-3)
+    assert (mesh.colorbar.extend, bar.get_ylabel()) == (extend, label)
+
+
 def test_map_names_do_not_overlap():
     figure = plot_learning_rates_heatmap(history(60))
     figure.canvas.draw()
@@ -194,6 +210,17 @@ def test_one_step_has_one_tick():
 def test_one_step_is_drawn_as_points():
     assert {line.get_marker() for line in plot_learning_rates(history(3, steps=1)).axes[0].lines} == {"o"}
     assert {line.get_marker() for line in plot_learning_rates(history(3, steps=2)).axes[0].lines} == {""}
+
+
+def test_dots_at_the_ends_of_the_axis_are_whole():
+    rows = [{"step": 2, "base_lr": {"stem": 1e-6, "head": 1e-2}}]
+    figure = plot_learning_rates(rows)
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    heights = [axes.transData.transform((2, line.get_ydata()[0]))[1] for line in axes.lines]
+    radius = axes.lines[0].get_markersize() / 2 * figure.dpi / 72
+    assert axes.bbox.y0 <= min(heights) - radius
+    assert max(heights) + radius <= axes.bbox.y1
 
 
 def test_a_rate_of_zero_leaves_a_gap():

@@ -33,6 +33,22 @@ def test_line_band_and_head_are_the_numbers() -> None:
     assert "network 4" in [text.get_text() for text in axes.texts]
 
 
+@pytest.mark.parametrize("network", [0.9, 1.0, 1.1, 50.0])
+def test_the_notes_of_the_references_do_not_overlap(network) -> None:
+    figure = picture(5, network=network)
+    FigureCanvasAgg(figure).draw()
+    upper, lower = sorted((text.get_window_extent() for text in figure.axes[0].texts), key=lambda box: -box.y0)
+    assert upper.y0 >= lower.y1
+    assert upper.y1 <= figure.bbox.y1
+
+
+def test_long_names_do_not_press_the_picture_flat() -> None:
+    names = [f"encoder.stages.{index}.layers.0" for index in range(5)]
+    figure = plot_transferability(names, [3.0] * 5, [(2.0, 4.0)] * 5)
+    FigureCanvasAgg(figure).draw()
+    assert figure.axes[0].bbox.height / figure.dpi > 2
+
+
 def test_every_layer_is_named_without_overlap() -> None:
     for count in (5, 30, 120):
         figure = picture(count)
