@@ -54,7 +54,8 @@ def test_one_region_for_the_body_whatever_the_grouping_and_the_inputs_of_a_head(
     found, groups = bounds_of(model, grouping), make_layer_groups(model, grouping)
     head = {name for group in groups if group.is_head for name in group.parameter_names}
     body = [p for name, p in model.named_parameters() if p.ndim > 1 and name not in head]
-    assert len(body) > 5 and len(head) == 2
+    assert len(body) > 5
+    assert len(head) == 2
     expected = relative_bounds(median(size(matrix) for matrix in body if matrix.any()))
     parameters = dict(model.named_parameters())
     for group in groups:
