@@ -28,7 +28,7 @@ def train(estimator: str, lr_update: str, sharded: bool) -> dict[str, dict]:
                 fully_shard(layer, mesh=mesh)
         fully_shard(model, mesh=mesh)
         assert all(isinstance(parameter, DTensor) for parameter in model.parameters())
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, foreach=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2.5e-4, foreach=True)
 
     def mean(values: torch.Tensor) -> torch.Tensor:
         values = values.clone()

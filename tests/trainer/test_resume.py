@@ -16,6 +16,8 @@ SAVING = {
     "max_steps": 9,
     "lr_update": "log_adam",
     "trust_region": True,
+    "learning_rate": 2e-5,  # inside the region, and not soon at its end
+    "hyper_lr": 0.05,
     "lr_scheduler_type": "cosine",
 }
 MOMENTUM = {"optimizer_cls_and_kwargs": (torch.optim.SGD, {"lr": 1e-3, "momentum": 0.9})}
