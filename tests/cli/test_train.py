@@ -118,7 +118,7 @@ def test_texts_are_classified(models, tmp_path, capsys):
 
 def test_pairs_of_texts_are_read_together(models, tmp_path, capsys):
     path = tmp_path / "pairs.csv"
-    rows = [(first, second, second) for first in ("a cat", "a dog", "two dogs") for second in ("cat", "dog")] * 6
+    rows = [(first, second, second) for first in ("a", "one", "two") for second in ("cat", "dog")] * 6
     path.write_text("sentence1,sentence2,label\n" + "".join(f"{','.join(row)}\n" for row in rows))
     out = tmp_path / "out"
     result = result_of(
