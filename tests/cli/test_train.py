@@ -118,7 +118,7 @@ def test_texts_are_classified(models, tmp_path, capsys):
 
 def test_pairs_of_texts_are_read_together(models, tmp_path, capsys):
     path = tmp_path / "pairs.csv"
-    rows = [(first, second, second) for first in ("a cat", "a dog", "two dogs") for second in ("cat", "dog")] * 6
+    rows = [(first, second, second) for first in ("a", "one", "two") for second in ("cat", "dog")] * 6
     path.write_text("sentence1,sentence2,label\n" + "".join(f"{','.join(row)}\n" for row in rows))
     out = tmp_path / "out"
     result = result_of(
@@ -179,8 +179,8 @@ def test_numbers_far_from_zero_are_learned_and_answered_in_their_own_unit(models
         model, tokenizer = AutoModelForSequenceClassification.from_pretrained(out), AutoTokenizer.from_pretrained(out)
         rows = [row["row"] for row in json.loads((out / "splits.json").read_text())["splits"]["validation"]]
         held_out = Dataset.from_parquet(str(data)).select(rows)
-        answers = [float(model(**tokenizer(text, return_tensors="pt")).logits) for text in held_out["text"]]
-        rmse = np.sqrt(np.mean((np.array(answers) - held_out["age"]) ** 2))
+        answers = [model(**tokenizer(text, return_tensors="pt")).logits.item() for text in held_out["text"]]
+        rmse = np.sqrt(np.mean((np.array(answers) - np.array(held_out["age"][:])) ** 2))
         assert rmse == pytest.approx(result["metrics"]["validation"]["rmse"], rel=1e-4)
 
 
@@ -233,7 +233,7 @@ def test_labels_of_which_almost_every_row_has_its_own_are_wondered_at(models, tm
     assert run("--model", models["bert"], "--data", path, "--output-dir", tmp_path / "out", *QUICK, "--epochs", 0) == 0
     text = capsys.readouterr().err
     assert "warning: 30 classes for 30 samples. Does column 'label' hold classes?" in text
-    assert "18 = patient 26, 19 = patient 27 and 10 more\n" in text
+    assert "18 = patient 25, 19 = patient 26 and 10 more\n" in text
 
 
 @pytest.fixture

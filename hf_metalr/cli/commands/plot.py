@@ -75,8 +75,6 @@ def run(options: argparse.Namespace) -> str:
         from hf_metalr.report import build_report, read_run
 
         kind, found = "run", read_run(source)
-        if not found.rows and options.view != "none":
-            raise UserError(f"'{source}' holds no meta step to plot. Did the run end before the first one?")
         figures = _of_run(found, options.view)
         if options.html is not None:
             report = build_report(found)
