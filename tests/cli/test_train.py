@@ -5,53 +5,20 @@ import re
 import sys
 from pathlib import Path
 
-import numpy as np
-import pytest
 import torch
-from datasets import Dataset
 from transformers import (
     AutoImageProcessor,
     AutoModelForImageClassification,
     AutoModelForSemanticSegmentation,
     AutoModelForSequenceClassification,
-    AutoTokenizer,
-    GPT2Config,
-    GPT2ForSequenceClassification,
 )
 
-from hf_metalr.cli import main
 from hf_metalr.engine.history import read_history
 from hf_metalr.hub import figure
-from tests.cli.models import save_text_model
 from tests.cli.test_rank import ROOT, program
+from tests.cli.train import QUICK, result_of, run
 from tests.parallel.launch import accelerate_launch
-from tests.training.tables import save_images, save_masks, save_segformer, save_vit
-
-QUICK = ("--epochs", "1", "--batch-size", "8", "--learning-rate", "1e-3", "--set", "disable_tqdm=true")
-
-
-def run(*arguments: object) -> int:
-    return main(["train", *map(str, arguments)])
-
-
-def result_of(capsys, *arguments: object) -> dict:
-    assert run(*arguments, "--json") == 0
-    return json.loads(capsys.readouterr().out)
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    return {
-        "vit": save_vit(folder / "vit"),
-        "segformer": save_segformer(folder / "segformer"),
-        "bert": save_text_model(folder / "bert"),
-    }
-
-
-@pytest.fixture(scope="module")
-def scans(tmp_path_factory):
-    return save_images(tmp_path_factory.mktemp("data") / "scans")
+from tests.training.tables import save_masks
 
 
 def test_a_folder_of_images_becomes_a_model_that_has_learned(models, scans, tmp_path, capsys):
@@ -148,63 +115,6 @@ def test_several_labels_per_image(models, scans, tmp_path, capsys):
     assert config.problem_type == "multi_label_classification"
 
 
-@pytest.fixture(scope="module")
-def ages(tmp_path_factory, scans):
-    """Return tables of images and texts whose numbers are 70 or 50."""
-    folder, files = tmp_path_factory.mktemp("ages"), sorted(scans.rglob("*.png"))
-    texts = ["a cat", "one dog", "two cat", "dogs"] * 6
-    tables = {
-        "image": {
-            "image": [str(f) for f in files],
-            "age": [70.0 if f.parent.name == "bright" else 50.0 for f in files],
-        },
-        "text": {"text": texts, "age": [70.0 if "cat" in text else 50.0 for text in texts]},
-    }
-    for kind, table in tables.items():
-        Dataset.from_dict(table).to_parquet(folder / f"{kind}.parquet")
-    return folder
-
-
-@pytest.mark.parametrize("kind", ["image", "text"])
-def test_numbers_far_from_zero_are_learned_and_answered_in_their_own_unit(models, ages, tmp_path, capsys, kind):
-    out, data = tmp_path / "out", ages / f"{kind}.parquet"
-    result = result_of(
-        capsys, "--model", models["vit" if kind == "image" else "bert"], "--data", data,
-        "--label-column", "age", "--output-dir", out, *QUICK, "--epochs", 10, "--learning-rate", "1e-2",
-        "--no-trust-region",
-    )  # fmt: skip
-    assert result["task"] == "regression"
-    assert result["metrics"]["validation"]["rmse"] < 5  # 10 for the mean as answer
-    if kind == "text":
-        model, tokenizer = AutoModelForSequenceClassification.from_pretrained(out), AutoTokenizer.from_pretrained(out)
-        rows = [row["row"] for row in json.loads((out / "splits.json").read_text())["splits"]["validation"]]
-        held_out = Dataset.from_parquet(str(data)).select(rows)
-        answers = [model(**tokenizer(text, return_tensors="pt")).logits.item() for text in held_out["text"]]
-        rmse = np.sqrt(np.mean((np.array(answers) - np.array(held_out["age"][:])) ** 2))
-        assert rmse == pytest.approx(result["metrics"]["validation"]["rmse"], rel=1e-4)
-
-
-def test_a_regression_goes_on_from_one_and_resumes_in_its_units(models, ages, tmp_path, capsys):
-    first, cut, straight = tmp_path / "first", tmp_path / "cut", tmp_path / "straight"
-    line = ("--data", ages / "text.parquet", "--label-column", "age", *QUICK, "--set", "disable_tqdm=true",
-            "lr_scheduler_type=constant", "--no-trust-region")  # fmt: skip
-    steep = ("--learning-rate", "1e-2", "--epochs", 10)
-    before = result_of(capsys, "--model", models["bert"], "--output-dir", first, *line, *steep)
-    still = result_of(
-        capsys, "--model", first, "--output-dir", tmp_path / "still", *line, "--learning-rate", "1e-9",
-        "--meta-estimator", "off",
-    )  # fmt: skip
-    assert still["metrics"]["validation"]["mae"] == pytest.approx(before["metrics"]["validation"]["mae"], rel=1e-4)
-    full = result_of(capsys, "--model", models["bert"], "--output-dir", straight, *line, "--epochs", 3)
-    assert run("--model", models["bert"], "--output-dir", cut, *line, "--epochs", 2) == 0
-    capsys.readouterr()
-    resumed = result_of(capsys, "--model", models["bert"], "--output-dir", cut, *line, "--epochs", 3, "--resume")
-    assert resumed["metrics"] == full["metrics"]
-    expected = AutoModelForSequenceClassification.from_pretrained(straight).state_dict()
-    loaded = AutoModelForSequenceClassification.from_pretrained(cut).state_dict()
-    assert all(torch.equal(value, expected[name]) for name, value in loaded.items())
-
-
 def test_the_run_can_be_described_in_a_file(models, scans, tmp_path, capsys):
     config = tmp_path / "train.yaml"
     config.write_text(
@@ -225,43 +135,6 @@ def test_the_documented_config_file_is_understood(tmp_path, capsys):
     config.write_text(page.split("# train.yaml: ")[1].split("\n", 1)[1].split("```")[0])
     assert run("--config", config, "--data", "nowhere.csv", "--output-dir", tmp_path / "out") == 1  # all keys are known
     assert "--data 'nowhere.csv' does not exist" in capsys.readouterr().err
-
-
-def test_labels_of_which_almost_every_row_has_its_own_are_wondered_at(models, tmp_path, capsys):
-    path = tmp_path / "ids.csv"
-    path.write_text("text,label\n" + "".join(f"a cat,patient {number}\n" for number in range(30)))
-    assert run("--model", models["bert"], "--data", path, "--output-dir", tmp_path / "out", *QUICK, "--epochs", 0) == 0
-    text = capsys.readouterr().err
-    assert "warning: 30 classes for 30 samples. Does column 'label' hold classes?" in text
-    assert "18 = patient 25, 19 = patient 26 and 10 more\n" in text
-
-
-@pytest.fixture
-def damaged(tmp_path):
-    """Return a folder of images, two of which end early."""
-    folder = save_images(tmp_path / "damaged")
-    for name in ("bright/patient03_0.png", "dark/patient04_1.png"):
-        path = folder / name
-        path.write_bytes(path.read_bytes()[:100])
-    return folder
-
-
-def test_damaged_images_are_all_named_before_the_training(models, damaged, tmp_path, capsys):
-    out = tmp_path / "out"
-    assert run("--model", models["vit"], "--data", damaged, "--output-dir", out, *QUICK) == 1
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert "2 of 24 inputs in column 'image' cannot be read" in last
-    assert all(name in last for name in ("bright/patient03_0.png", "dark/patient04_1.png", "--skip-damaged"))
-    assert not out.exists()
-
-
-def test_damaged_images_can_be_left_out(models, damaged, tmp_path, capsys):
-    out = tmp_path / "out"
-    result = result_of(
-        capsys, "--model", models["vit"], "--data", damaged, "--output-dir", out, *QUICK, "--skip-damaged"
-    )
-    assert sum(result["splits"].values()) == 22
-    assert "patient03_0" not in (out / "splits.json").read_text()
 
 
 def test_the_console_shows_metrics_and_where_things_are(models, scans, tmp_path, capsys):
@@ -335,37 +208,6 @@ def test_patience_goes_on_counting_after_a_crash(models, scans, tmp_path, capsys
     assert result_of(capsys, *line, "--epochs", 9, "--resume")["steps"] == 3 * 3  # not two more epochs
 
 
-MISTAKES = {
-    "--private": r"--private belongs to --push-to-hub",
-    "--label-column lable": r"--label-column 'lable' does not exist",
-    "--group-column patient": r"Column 'patient' does not exist",
-    "--task regression --class-weights balanced": r"Class weights need classes",
-    "--validation-size 0 --patience 2": r"Early stopping needs a validation split",
-    "--no-flip": r"--no-flip changes --augment light alone, found --augment none",
-    "--metric accurracy": r"must be one of loss, accuracy, .*found 'accurracy'",
-    "--set warmup_step=1": r"no field of TrainingArguments",
-    "--lr-update sgd": r"lr_update must be one of",
-    "--model nowhere/at-all": r"The model 'nowhere/at-all' is neither",
-    "--validation-size 0.7 --test-size 0.7": r"together below 1",
-    "--push-to-hub user/name": r"[Oo]ffline",
-    "--output-dir {file}": r"must be a folder or a new one, but '.*/a_file' is a file",
-    "--output-dir {file}/x/y": r"must be a folder or a new one, but '.*/a_file' is a file",
-}
-
-
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_told_in_one_line_before_anything_is_trained(models, scans, tmp_path, capsys, mistake):
-    (tmp_path / "a_file").touch()
-    arguments = ["--model", models["vit"], "--data", scans, "--output-dir", tmp_path / "out", *QUICK]
-    assert run(*arguments, *mistake.format(file=tmp_path / "a_file").split()) == 1
-    output = capsys.readouterr()
-    assert output.out == ""
-    last = output.err.splitlines()[-1]
-    assert last.startswith("hf-metalr train: error: ")
-    assert re.search(MISTAKES[mistake], last), last
-    assert not (tmp_path / "out" / "metrics.json").exists()
-
-
 def test_two_processes_train_one_model_and_one_of_them_speaks(models, scans, tmp_path):
     start = [*accelerate_launch(2), "-m", "hf_metalr"]
     out = tmp_path / "out"
@@ -380,14 +222,3 @@ def test_two_processes_train_one_model_and_one_of_them_speaks(models, scans, tmp
     assert json.loads((out / "metrics.json").read_text()) == result["metrics"]
     assert done.stderr.count("task: classification") == 1
     assert len(read_history(out / "metalr_history.jsonl")) == 1
-
-
-def test_numbers_that_an_output_without_bias_does_not_reach_are_told(tmp_path, capsys):
-    folder = save_text_model(tmp_path / "gpt")
-    config = GPT2Config(vocab_size=11, n_positions=16, n_embd=8, n_layer=1, n_head=1, pad_token_id=0)
-    GPT2ForSequenceClassification(config).save_pretrained(folder)
-    path = tmp_path / "scores.csv"
-    path.write_text("text,score\n" + "".join(f"a cat,{100 + number % 5}.0\n" for number in range(20)))
-    line = ("--model", folder, "--data", path, "--label-column", "score", "--output-dir", tmp_path / "out")
-    assert run(*line, *QUICK) == 0
-    assert "far from a mean of 0 and a spread of 1" in capsys.readouterr().err

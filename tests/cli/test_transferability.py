@@ -70,7 +70,7 @@ MISTAKES = {
     "nowhere {network}": "nowhere",
     "{tuned} {text}": "bert",
     "{tuned} {network} --random nowhere": "nowhere",
-    "{tuned} {network} --learning-rate -1": "learning_rate",
+    "{tuned} {network} --learning-rate -1": "--learning-rate",
     "{tuned} {network} --data nowhere.csv": "--data 'nowhere.csv' does not exist",
     "{tuned} {network} --data {images} --label-column kind": "--label-column 'kind' does not exist",
     "{text} {text} --data {images}": "must have an image processor",
@@ -84,7 +84,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing_behind(tuned, tmp_path, capsys
     (tmp_path / "out").mkdir()
     line = arguments.format(tuned=tuned, network=NETWORK, images=IMAGES, text=text, folder=tmp_path / "out")
     capsys.readouterr()
-    assert run(*line.split(), "--save", tmp_path / "out" / "profile.json") == 1
+    assert run(*line.split(), "--save", tmp_path / "out" / "profile.json") == (2 if "-1" in arguments else 1)
     output = capsys.readouterr()
     assert output.out == ""
     last = output.err.splitlines()[-1]
