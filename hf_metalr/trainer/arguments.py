@@ -92,7 +92,7 @@ class MetaLRTrainingArguments(TrainingArguments):
         default=True,
         metadata={
             "help": "Keep every learned rate, the initial one included, within bounds relative to the size of its "
-            "layer's weights (optimizers of Adam's kind). Off, min_lr and max_lr alone bound it."
+            "network's weights (optimizers of Adam's kind). Off, min_lr and max_lr alone bound it."
         },
     )
     layer_groups: dict | str | None = field(
