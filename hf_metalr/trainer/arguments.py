@@ -91,7 +91,7 @@ class MetaLRTrainingArguments(TrainingArguments):
     trust_region: bool = field(
         default=True,
         metadata={
-            "help": "Keep every learned rate, the initial one included, within bounds relative to the size of its "
+            "help": "Keep every learned rate, the initial one included, within bounds relative to the size of the "
             "network's weights (optimizers of Adam's kind). Off, min_lr and max_lr alone bound it."
         },
     )
