@@ -86,7 +86,8 @@ def _object(path: Path) -> dict[str, Any]:
 def _history(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         raise ValueError(
-            f"{path} does not exist. MetaLRTrainer writes it into its output_dir: name that folder, or the file."
+            f"{path} does not exist. MetaLRTrainer writes it into its output_dir at the first "
+            "meta step: name that folder or the file, or train for more steps."
         )
     return read_history(path)
 
