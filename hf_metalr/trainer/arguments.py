@@ -78,7 +78,9 @@ class MetaLRTrainingArguments(TrainingArguments):
             "only); 1 is the last step alone, and 5 the default where it can reach back."
         },
     )
-    meta_every: int = field(default=1, metadata={"help": "Move the rates at every N-th optimizer step, N being this number."})
+    meta_every: int = field(
+        default=1, metadata={"help": "Move the rates at every N-th optimizer step, N being this number."}
+    )
     meta_batch_size: int | None = field(
         default=None,
         metadata={"help": "Meta batch size per device ('lookahead' only); by default per_device_train_batch_size."},
