@@ -118,7 +118,8 @@ def _cost(rates: LearnedRates) -> str:
     learning = time_of_learning(rates)
     if learning is not None:
         text += f", of which learning the rates took {learning}: all that is done around the optimizer's steps for it"
-    return f"{text}. It needs one more copy of the trainable parameters in memory."
+    copies = "two more copies" if rates.meta_estimator == "lookahead" else "one more copy"  # docs/benchmarks.md, Scale
+    return f"{text}. It needs {copies} of the trainable parameters in memory."
 
 
 def time_of_learning(rates: LearnedRates) -> str | None:
