@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hf_metalr.plotting.canvas import require_matplotlib
-from hf_metalr.plotting.history_table import HistoryRow, HistoryTable, column_edges, read_table
+from hf_metalr.plotting.history_table import HistoryRow, body_rates, column_edges, read_table
 from hf_metalr.plotting.layer_map import draw_map
 from hf_metalr.plotting.rate_axis import format_rate, rate_range, rate_ticks
 
@@ -35,7 +35,7 @@ def plot_learning_rates_heatmap(rows: Sequence[HistoryRow], head_groups: Collect
     require_matplotlib()
     from matplotlib.colors import LogNorm
 
-    body = _body_rates(table, head_groups)
+    body = body_rates(table, head_groups)
     low, high = rate_range(body)
     extend, remark = _beyond(table.lrs, low, high)
     ticks, tick_format = rate_ticks(low, high)
@@ -53,12 +53,6 @@ def plot_learning_rates_heatmap(rows: Sequence[HistoryRow], head_groups: Collect
         label=f"learned base rate{remark}",
     )
     return figure
-
-
-def _body_rates(table: HistoryTable, head_groups: Collection[str]) -> np.ndarray:
-    """Return the rates of all groups but the heads, or of all where no other has one."""
-    body = table.lrs[[group not in head_groups for group in table.groups]]
-    return body if np.isfinite(body).any() else table.lrs
 
 
 def _beyond(lrs: np.ndarray, low: float, high: float) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Rows of the history as tables of layer group by meta step."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +83,15 @@ def thinned(table: HistoryTable, most: int) -> HistoryTable:
     if len(table.steps) <= most:
         return table
     return table.at(np.linspace(0, len(table.steps) - 1, most).round().astype(int))
+
+
+def body_rates(table: HistoryTable, head_groups: Collection[str]) -> np.ndarray:
+    """Return the rates of all groups but the heads, or of all where no other has one.
+
+    What the colours of a map span: a new head often learns at a hundred times those rates, and would dim all others.
+    """
+    body = table.lrs[[group not in head_groups for group in table.groups]]
+    return body if np.isfinite(body).any() else table.lrs
 
 
 def column_edges(steps: np.ndarray) -> np.ndarray:

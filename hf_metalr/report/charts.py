@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hf_metalr.plotting.history_table import HistoryTable, column_edges
+from hf_metalr.plotting.history_table import HistoryTable, body_rates, column_edges
 from hf_metalr.plotting.line_labels import spread
 from hf_metalr.plotting.pushes import Pushes, push_scale
 from hf_metalr.plotting.rate_axis import format_rate
 from hf_metalr.report.colours import BROWN_TO_TEAL, VIRIDIS, picture, shades
 from hf_metalr.report.markup import Markup, element, joined
-from hf_metalr.report.scale import LogScale, step_ticks
+from hf_metalr.report.scale import LogScale, rate_scale, step_ticks
 
 GRID = 1000  # units of a drawing in both directions
 # More names than this do not fit beside the lines: 24 lines of 14 pixels fill the 340 of the chart.
@@ -51,10 +51,13 @@ def line_chart(table: HistoryTable, scale: LogScale, head_groups: Sequence[str])
     return _chart("lines", drawing, _ticks("y", rate_ticks), _ticks("x", steps), names)
 
 
-def rate_map(table: HistoryTable, scale: LogScale, head_groups: Sequence[str]) -> Markup:
-    """Draw the learned rates as a map of layer group by step."""
+def rate_map(table: HistoryTable, head_groups: Sequence[str]) -> Markup:
+    """Draw the learned rates as a map of layer group by step, in colours that span those of the body."""
+    scale = rate_scale(body_rates(table, head_groups))
+    most = float(np.nanmax(table.lrs))
+    beyond = f"; head up to {format_rate(most)}" if most > scale.high else ""
     drawing = _picture(picture(scale.place(table.lrs), VIRIDIS), "Map of the learned rate", table.groups, table.steps)
-    ends = (format_rate(scale.low), format_rate(scale.high))
+    ends = (format_rate(scale.low), format_rate(scale.high) + beyond)
     return _map("map", drawing, table.groups, head_groups, column_edges(table.steps), VIRIDIS, ends)
 
 

@@ -62,7 +62,7 @@ def _rates(table: HistoryTable, scale: LogScale, head_groups: Sequence[str], ste
         element("h3", "Over the steps"),
         element("div", line_chart(table, scale, head_groups), class_=f"box{many}"),
         element("h3", "By layer and step"),
-        rate_map(table, scale, head_groups),
+        rate_map(table, head_groups),
     ]
 
 

@@ -2,12 +2,14 @@
 
 import base64
 import hashlib
+import io
 import re
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from hf_metalr.report import Run, build_report
 from hf_metalr.transferability.profile import TransferabilityProfile
@@ -95,6 +97,19 @@ def test_lines_are_where_the_rates_are() -> None:
         assert [y / 1000 for _, y in points] == pytest.approx(expected, abs=5e-3)
     dashed = [path for path in page.all("path") if path.get("class") == "head"]
     assert [path["d"] for path in dashed] == [paths[-1]]
+
+
+def test_a_head_far_off_does_not_dim_the_map_of_the_body() -> None:
+    # catches: colours that span the head too, which leave all layers in one shade
+    rows = [{"step": step, "base_lr": {"a": 1e-5 * 2**step, "b": 2e-4, "head": 2e-2}} for step in (1, 2, 3)]
+    pictures = [
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(image["src"].split(",")[1]))).convert("L"), int)
+        for image in Page(build_report(Run("a run", rows, ["head"]))).all("img")
+    ]
+    body = pictures[0][:2]
+    assert body.max() - body.min() > 150
+    assert "; head up to 2e-2" in build_report(Run("a run", rows, ["head"]))
+    assert "; head up to" not in build_report(Run("a run", rows, []))
 
 
 def test_sixty_groups_over_five_thousand_steps_stay_below_a_megabyte() -> None:
