@@ -34,7 +34,9 @@ from tests.trainer.tiny import Images, arguments, make_trainer, make_vit
         ({"head_hold_steps": -1}, "must not be negative"),
         ({"head_hold_steps": 1, "head_hold_epochs": 1.0}, "not both"),
         ({"optim": "lomo"}, "optim='lomo' steps inside the backward pass"),
+        ({"optim": "adalomo"}, "optim='adalomo' steps inside the backward pass"),
         ({"optim": "galore_adamw_layerwise"}, "steps inside the backward pass"),
+        ({"optim": "apollo_adamw_layerwise"}, "steps inside the backward pass"),
         ({"deepspeed": {"zero_optimization": {"stage": 1}}}, "deepspeed is not supported"),
     ],
 )

@@ -25,8 +25,9 @@ def resume(checkpoint: Path, tmp_path: Path, **settings: Any) -> None:
     make_trainer(tmp_path / "again", **(SAVING | settings)).train(resume_from_checkpoint=str(checkpoint))
 
 
-def test_a_checkpoint_without_rates_is_refused(tmp_path: Path) -> None:
-    checkpoint = saved(tmp_path, meta_estimator="off")
+@pytest.mark.parametrize("settings", [{"meta_estimator": "off"}, {"save_only_model": True}])
+def test_a_checkpoint_without_rates_is_refused(tmp_path: Path, settings: dict[str, Any]) -> None:
+    checkpoint = saved(tmp_path, **settings)
     with pytest.raises(ValueError, match="was written without learned rates"):
         resume(checkpoint, tmp_path)
 

@@ -208,6 +208,7 @@ def test_the_mean_over_epochs_of_an_evaluation_in_training_is_untouched_by_meta_
     [
         {"accelerator_config": {"split_batches": True}},
         {"accelerator_config": {"dispatch_batches": False, "even_batches": False}},
+        {"accelerator_config": {"dispatch_batches": True}},
         {"dataloader_drop_last": True, "num_train_epochs": 1, "max_steps": -1},
         {"eval_strategy": "steps", "eval_steps": 3, "eval_on_start": True, "batch_eval_metrics": True},
         {"eval_strategy": "epoch", "num_train_epochs": 1, "max_steps": -1, "prediction_loss_only": True},

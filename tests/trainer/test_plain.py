@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
+from hf_metalr.engine.history import HISTORY_NAME, read_history
 from tests.trainer.tiny import (
     Images,
     Texts,
@@ -95,3 +96,17 @@ def test_accumulation_gives_the_same_rates_as_one_large_batch(tmp_path: Path, es
     eight.train()
     assert one.learning_rates == pytest.approx(eight.learning_rates, rel=1e-5)
     assert len(set(one.learning_rates.values())) > 3
+
+
+def test_the_clipped_gradient_scales_all_hypergradients_of_next_batch_alike(tmp_path: Path) -> None:
+    # without its epsilon the first step of Adam knows no scale: clipping shows in the second gradient alone
+    measured = []
+    for norm in (0.0, 0.1):
+        folder = tmp_path / str(norm)
+        settings = PINNED | {"meta_estimator": "next_batch", "max_steps": 2, "adam_epsilon": 1e-14}
+        make_trainer(folder, make_vit(dropout=0.0), max_grad_norm=norm, **settings).train()
+        (row,) = read_history(folder / HISTORY_NAME)
+        measured.append(torch.tensor(list(row["hypergradient"].values())))
+    factors = measured[1] / measured[0]
+    assert 0 < factors[0] < 0.5
+    torch.testing.assert_close(factors, factors[:1].expand_as(factors), rtol=1e-3, atol=0)
