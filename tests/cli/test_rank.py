@@ -98,6 +98,7 @@ def test_the_documented_config_file_is_understood(tmp_path, capsys):
 def program(start: list[str], *arguments: object, command: str = "rank") -> subprocess.CompletedProcess[str]:
     """Run the program as a user does, from another folder than the repository."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment.pop("ACCELERATE_USE_CPU", None)  # tests set it, users do not
     line = [sys.executable, *start, command, *map(str, arguments)]
     return subprocess.run(line, cwd=ROOT / "tests", env=environment, capture_output=True, text=True, check=False)
 

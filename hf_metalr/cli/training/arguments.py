@@ -55,6 +55,7 @@ def training_arguments(options: argparse.Namespace, task: Task, validated: bool)
         "per_device_train_batch_size": options.batch_size,
         "per_device_eval_batch_size": options.batch_size,
         "dataloader_pin_memory": torch.accelerator.is_available(),
+        "use_cpu": not torch.accelerator.is_available(),  # else several CPU processes would each train alone
         **evaluation_settings(task, validated, options.metric),
         **_given(num_train_epochs=options.epochs, learning_rate=options.learning_rate),
         **_given(hub_model_id=options.push_to_hub or None, hub_private_repo=options.private or None),
