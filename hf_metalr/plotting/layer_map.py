@@ -47,6 +47,8 @@ def draw_map(
         rasterized=True,  # thousands of steps would make a vector file of as many rectangles
     )
     axes.invert_yaxis()
+    if len(edges) == 2:
+        axes.set_xticks([edges.mean()], [str(edges[0])])  # the run has no step at the other edge
     axes.set_yticks(range(len(groups)), labels=list(groups), fontsize=SMALL)
     axes.tick_params(axis="y", length=0)
     for group, label in zip(groups, axes.get_yticklabels(), strict=True):

@@ -117,7 +117,7 @@ def _facts(learned: LearnedRates | None, config: Mapping[str, Any]) -> dict[str,
             "data": learned.dataset_name or learned.dataset,
             "task": learned.task,
             "classes": found["classes"],
-            "training time": None if seconds is None else f"{seconds:.0f} s",
+            "training time": None if seconds is None else f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s",
             "of it, learning the rates": time_of_learning(learned),
         }
     return {key: str(value) for key, value in found.items() if value}
