@@ -17,7 +17,7 @@ MARKERS = "osD^vPX"
 LINES = ("-", "--")  # the colours once more, dashed
 PANELS_PER_ROW = 3
 # A page shows a picture about 830 pixels wide: at 100 pixels to the inch, its text is as large as the page's notes.
-WIDTH, PANEL_HEIGHT = 8.3, 2.6  # inches
+WIDTH, PANEL_HEIGHT, LEGEND_LINE = 8.3, 2.6, 0.2  # inches
 SMALL, NORMAL = 8, 9  # points
 SPREAD = 1.6  # the methods at one rate lie within this factor, so that their error bars stand side by side
 LETTERS_PER_LINE = 112  # of a legend, which names are set into columns of; a handle takes the room of eight
@@ -53,7 +53,7 @@ def _panels(tasks: Sequence[str], sharey: bool = False) -> tuple[Figure, list[Ax
     """Return a figure and one of its axes per task, titled."""
     columns = min(PANELS_PER_ROW, len(tasks))
     rows = -(-len(tasks) // columns)
-    figure = Figure(figsize=(WIDTH * max(columns, 2) / PANELS_PER_ROW, PANEL_HEIGHT * rows + 0.4), layout="constrained")
+    figure = Figure(figsize=(WIDTH * max(columns, 2) / PANELS_PER_ROW, PANEL_HEIGHT * rows), layout="constrained")
     grid = list(figure.subplots(rows, columns, squeeze=False, sharey=sharey).flat)
     for axes in grid[len(tasks) :]:
         axes.set_visible(False)
@@ -65,9 +65,10 @@ def _panels(tasks: Sequence[str], sharey: bool = False) -> tuple[Figure, list[Ax
 
 
 def _add_legend(figure: Figure, handles: dict[str, Any]) -> None:
-    """Name the lines below the panels, in as many columns as their names leave room for."""
+    """Name the lines below the panels, in as many columns as their names leave room for; the figure grows by it."""
     letters = LETTERS_PER_LINE * figure.get_figwidth() / WIDTH
     columns = max(1, min(len(handles), int(letters / (max(map(len, handles)) + 8))))
+    figure.set_figheight(figure.get_figheight() + LEGEND_LINE * -(-len(handles) // columns))
     figure.legend(handles.values(), handles, loc="outside lower center", fontsize=NORMAL, frameon=False, ncols=columns)
 
 

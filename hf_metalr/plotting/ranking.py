@@ -1,11 +1,11 @@
 """A ranking as dots with intervals, the best on top."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hf_metalr.plotting.canvas import BODY_COLOUR, GREY, HEAD_COLOUR, NORMAL, SMALL, new_figure
+from hf_metalr.plotting.names import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,7 +15,6 @@ INCHES_PER_MODEL = 0.28
 INCHES = 6.8  # wide, names of models are long
 # Longer names would leave no room for the picture.
 LONGEST_NAME = 44
-LONGEST_WORD = 12
 # A note over a line further right than this share of the axes would lie over the heading beside them.
 MOST_CENTRED = 0.8
 
@@ -82,7 +81,7 @@ def plot_ranking(
             fontsize=SMALL,
             color=HEAD_COLOUR,
         )
-    axes.set_yticks(range(len(dots)), labels=[_shortened(dot.name) for dot in dots], fontsize=NORMAL)
+    axes.set_yticks(range(len(dots)), labels=shortened([dot.name for dot in dots], LONGEST_NAME), fontsize=NORMAL)
     beside: dict[str, Any] = {"textcoords": "offset points", "fontsize": SMALL, "color": GREY}
     for row, dot in enumerate(dots):
         axes.annotate(dot.remark, (1, row), xycoords=("axes fraction", "data"), xytext=(6, 0), va="center", **beside)
@@ -116,12 +115,3 @@ def _set_value_axis(axes: "Axes", dots: Sequence[Dot], chance: float | None, as_
 def _share(axes: "Axes", value: float) -> float:
     low, high = axes.get_xlim()
     return (value - low) / (high - low)
-
-
-def _shortened(name: str) -> str:
-    """The end of a long path tells more than its beginning; cut where a word of it begins, if one is near."""
-    if len(name) <= LONGEST_NAME:
-        return name
-    end = name[1 - LONGEST_NAME :]
-    seam = re.search(r"[/_.-]", end[:LONGEST_WORD])
-    return "…" + (end[seam.start() :] if seam else end)
