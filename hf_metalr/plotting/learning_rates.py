@@ -101,5 +101,5 @@ def _add_colour_bar(figure: "Figure", axes: "Axes", names: list[str]) -> None:
     bar.ax.tick_params(length=0, labelsize=SMALL)
     bar.ax.invert_yaxis()
     bar.outline.set_visible(False)
-    bar.ax.set_title("input", fontsize=SMALL, color=GREY)
-    bar.ax.set_xlabel("output", fontsize=SMALL, color=GREY)
+    bar.ax.set_title("input", fontsize=SMALL, color=GREY, loc="left")
+    bar.ax.set_xlabel("output", fontsize=SMALL, color=GREY, loc="left")

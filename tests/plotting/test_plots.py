@@ -16,6 +16,7 @@ from PIL import Image
 from hf_metalr.plotting import plot_learning_rates, plot_learning_rates_heatmap
 from hf_metalr.plotting.canvas import HEAD_COLOUR
 from hf_metalr.plotting.line_labels import spread
+from tests.plotting.histories import full_history
 
 PLOTS = [plot_learning_rates, plot_learning_rates_heatmap]
 
@@ -84,6 +85,18 @@ def test_names_at_the_lines_neither_overlap_nor_leave_the_picture(groups):
     assert all(figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1 and box.x1 <= figure.bbox.x1 for box in boxes)
 
 
+@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize("groups", [6, 40])
+def test_long_names_leave_room_for_the_picture(plot, groups):
+    figure = plot(full_history(groups, prefix="base_model.model.vision_tower.encoder."))
+    FigureCanvasAgg(figure).draw()
+    assert figure.axes[0].get_window_extent().width >= 0.45 * figure.bbox.width
+    titles = [
+        text.get_window_extent() for text in figure.findobj(Text) if text.get_text().startswith(("Learned", "in"))
+    ]
+    assert all(one.x1 < other.x0 for one, other in pairwise(sorted(titles, key=lambda box: box.x0)))
+
+
 @pytest.mark.parametrize(("groups", "named"), [(25, 12), (60, 20)])
 def test_many_groups_are_named_by_a_colour_bar_from_the_input_on_top(groups, named):
     figure = plot_learning_rates(history(groups))
@@ -100,7 +113,7 @@ def test_many_groups_are_named_by_a_colour_bar_from_the_input_on_top(groups, nam
     assert all(box.x1 <= figure.bbox.x1 for box in boxes)
 
 
-@pytest.mark.parametrize("high", [1.01e-4, 2e-4, 6e-4, 5e-3, 9e-2, 5])
+@pytest.mark.parametrize("high", [1.01e-4, 2e-4, 6e-4, 5e-3, 5e-2, 5])
 def test_axis_has_enough_ticks_at_any_range(high):
     rows = [{"step": step, "base_lr": {"stem": 1e-4, "head": high}} for step in (1, 2)]
     for figure, number in ((plot_learning_rates(rows), 0), (plot_learning_rates_heatmap(rows), 1)):
