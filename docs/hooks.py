@@ -19,9 +19,8 @@ def on_page_markdown(markdown: str, **_: object) -> str:
 
 def on_page_content(content: str, **_: object) -> str:
     """Turn the formulas, which Arithmatex leaves in TeX, into MathML."""
-    return FORMULA.sub(
-        lambda found: convert(html.unescape(found[2]).strip(), display="block" if found[1] == "div" else "inline"), content
-    )
+    display = {"div": "block", "span": "inline"}
+    return FORMULA.sub(lambda found: convert(html.unescape(found[2]).strip(), display=display[found[1]]), content)
 
 
 def arguments_table() -> str:
