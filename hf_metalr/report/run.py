@@ -89,7 +89,10 @@ def _history(path: Path) -> list[dict[str, Any]]:
             f"{path} does not exist. MetaLRTrainer writes it into its output_dir at the first "
             "meta step: name that folder or the file, or train for more steps."
         )
-    return read_history(path)
+    rows = read_history(path)
+    if not rows:
+        raise ValueError(f"{path} holds no meta step. The run ended before its first one: train for more steps.")
+    return rows
 
 
 def _heads(groups: Sequence[LayerRate], profile: TransferabilityProfile | None) -> list[str]:
