@@ -51,7 +51,8 @@ def load_data(processor: Any, train_size: int, seed: int) -> DatasetDict:
     data["train"] = part["train"]
 
     def prepare(batch: dict[str, list[Any]]) -> dict[str, Any]:
-        return {"pixel_values": processor(batch["image"])["pixel_values"], "labels": batch["label"]}
+        images = [image.convert("RGB") for image in batch["image"]]  # the X-rays are grey
+        return {"pixel_values": processor(images)["pixel_values"], "labels": batch["label"]}
 
     return data.with_transform(prepare)
 

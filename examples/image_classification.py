@@ -43,7 +43,8 @@ def main(argv: list[str] | None = None) -> MetaLRTrainer:
     )
 
     def prepare(batch: dict[str, list[Any]]) -> dict[str, Any]:
-        return {"pixel_values": processor(batch["image"])["pixel_values"], "labels": batch["label"]}
+        images = [image.convert("RGB") for image in batch["image"]]  # the X-rays are grey
+        return {"pixel_values": processor(images)["pixel_values"], "labels": batch["label"]}
 
     data = data.with_transform(prepare)
     args = MetaLRTrainingArguments(

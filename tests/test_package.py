@@ -63,7 +63,7 @@ try:
 except ImportError as error:
     print(error)
 """
-    assert "pip install hf-metalr[plot]" in run(code)
+    assert "pip install 'hf-metalr[plot]'" in run(code)
     assert (tmp_path / "model.safetensors").is_file()
     assert (tmp_path / "metalr.json").is_file()
 

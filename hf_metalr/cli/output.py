@@ -63,7 +63,7 @@ def check_outputs(options: argparse.Namespace) -> None:
         if not os.access(path.parent, os.W_OK):
             raise UserError(f"--{option}: '{path.parent}' may not be written. Choose another folder.")
     if options.plot is not None and find_spec("matplotlib") is None:
-        raise UserError("--plot needs matplotlib, which is not installed: `pip install hf-metalr[plot]`.")
+        raise UserError("--plot needs matplotlib, which is not installed: `pip install 'hf-metalr[plot]'`.")
 
 
 def deliver(result: Result, options: argparse.Namespace) -> str:

@@ -43,5 +43,5 @@ def require_matplotlib() -> None:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            "Plots need matplotlib, which is not installed. Install it with `pip install hf-metalr[plot]`."
+            "Plots need matplotlib, which is not installed. Install it with `pip install 'hf-metalr[plot]'`."
         ) from error

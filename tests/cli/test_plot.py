@@ -73,7 +73,7 @@ def test_the_report_alone_needs_no_matplotlib(run_folder, tmp_path, monkeypatch,
     assert main(["plot", str(run_folder), "--view", "none", "--html", str(page)]) == 0
     assert page.stat().st_size > 10_000
     assert main(["plot", str(run_folder)]) == 1
-    assert "pip install hf-metalr[plot]" in capsys.readouterr().err
+    assert "pip install 'hf-metalr[plot]'" in capsys.readouterr().err
     assert names(run_folder) == ["metalr_history.jsonl"]
 
 

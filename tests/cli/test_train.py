@@ -155,7 +155,7 @@ def test_without_matplotlib_one_line_says_so_and_all_else_is_done(models, scans,
     assert run("--model", models["vit"], "--data", scans, "--output-dir", out, *QUICK) == 0
     (line,) = said
     assert "no figure: Plots need matplotlib" in line
-    assert "pip install hf-metalr[plot]" in line
+    assert "pip install 'hf-metalr[plot]'" in line
     assert "Figure" not in capsys.readouterr().out
     assert not (out / "learned_rates.png").exists()
     assert (out / "README.md").is_file()

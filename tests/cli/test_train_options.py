@@ -6,6 +6,7 @@ import math
 
 import pytest
 from transformers import TrainingArguments
+from transformers.integrations import get_available_reporting_integrations
 
 from hf_metalr import MetaLRTrainingArguments
 from hf_metalr.cli import main
@@ -94,6 +95,12 @@ def test_any_other_field_is_set_by_name_and_wins():
 def test_what_is_no_field_or_value_is_refused(setting, message):
     with pytest.raises(UserError, match=message):
         build("--set", setting)
+
+
+def test_a_dashboard_that_is_not_installed_is_told_with_its_command():
+    absent = sorted({"clearml", "comet_ml", "neptune", "swanlab"} - set(get_available_reporting_integrations()))[0]
+    with pytest.raises(UserError, match=rf"^--set report_to: {absent} is not installed: `pip install {absent}`"):
+        build("--set", f"report_to={absent}")
 
 
 def test_a_refused_value_is_blamed_on_its_own_option():

@@ -43,7 +43,7 @@ def test_images_decode_to_grey_28_by_28(dataset, split):
 def test_processor_scales_pixels_as_the_network_was_trained(dataset):
     processor = AutoImageProcessor.from_pretrained(ASSETS / "mobilenetv2")
     image = dataset["train"][0]["image"].resize((64, 64))  # no further resize, so the values can be compared
-    pixels = processor(image, return_tensors="pt")["pixel_values"][0]
+    pixels = processor(image.convert("RGB"), return_tensors="pt")["pixel_values"][0]
     expected = torch.tensor(list(image.tobytes()), dtype=torch.float32).reshape(64, 64) / 127.5 - 1
     assert pixels.shape == (3, 64, 64)
     torch.testing.assert_close(pixels, expected.expand(3, 64, 64), atol=1e-6, rtol=0)

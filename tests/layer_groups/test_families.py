@@ -1,5 +1,6 @@
 """Every family of Transformers: the names a reader of a plot expects, and what holds for all of them."""
 
+import re
 from functools import cache
 from itertools import pairwise
 
@@ -84,12 +85,12 @@ def test_tensors_follow_the_order_of_the_blocks(family):
         ("deit with teacher", "head", {"cls_classifier.weight", "distillation_classifier.bias"}),
         ("resnet", "head", {"classifier.1.weight", "classifier.1.bias"}),
         ("dinov2 with registers", "embeddings", {"dinov2_with_registers.embeddings.register_tokens"}),
-        ("beit, shared bias", "embeddings", {"beit.shared_position_bias.relative_position_bias_table"}),
-        ("beit", "layer.0", {"beit.layers.0.lambda_1"}),
+        ("beit, shared bias", "embeddings", {"relative_position_bias_table"}),
+        ("beit", "layer.0", {".0.lambda_1"}),
         (
             "segformer, segmentation",
             "head",
-            {"decode_head.linear_projections.0.proj.weight", "decode_head.batch_norm.bias"},
+            {".0.proj.weight", "decode_head.batch_norm.bias"},
         ),
         ("pvt", "stage.3.embeddings", {"pvt.encoder.patch_embeddings.3.cls_token"}),
         ("clip, classification", "embeddings", {"vision_model.pre_layrnorm.weight"}),
@@ -111,7 +112,9 @@ def test_tensors_follow_the_order_of_the_blocks(family):
     ],
 )
 def test_odd_parameters_land_where_they_belong(family, group, expected):
-    assert expected <= members(family, group)
+    # Some beginnings differ between versions of Transformers, so the ends of the names are given.
+    for end in expected:
+        assert any(name.endswith(end) for name in members(family, group)), end
 
 
 def test_freezing_renames_no_group():
@@ -122,6 +125,6 @@ def test_freezing_renames_no_group():
     assert names(make_layer_groups(frozen)) == expected
 
     vit = FAMILIES["vit"].build()
-    for parameter in (*vit.vit.embeddings.parameters(), *vit.vit.layers[0].parameters()):
-        parameter.requires_grad_(False)
+    for name, parameter in vit.named_parameters():
+        parameter.requires_grad_(re.match(r"vit\.(embeddings|(encoder\.)?layers?\.0)\.", name) is None)
     assert names(make_layer_groups(vit, "stage")) == FAMILIES["vit"].stages.split()[1:]

@@ -33,7 +33,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
                 "per_device_train_batch_size": 8,
                 "train_size": 44,
                 "repeat_first": 4,
-                "train_sampling_strategy": "sequential",
+                "in_order": True,
             },
             {"meta_size": 24},
         ),
@@ -46,7 +46,7 @@ MASKED = {
         "model": model,
         "meta_estimator": "off",
         "per_device_train_batch_size": 2,
-        "train_sampling_strategy": "sequential",
+        "in_order": True,
         "max_steps": 2,
     }
     for model in ("gpt2", "bert")

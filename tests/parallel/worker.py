@@ -14,6 +14,7 @@ from pathlib import Path
 os.environ["ACCELERATE_USE_CPU"] = "true"
 
 import torch
+from torch.utils.data import SequentialSampler
 
 torch.set_num_threads(1)
 
@@ -61,9 +62,12 @@ def run(output_dir: Path, settings: dict) -> None:
     elif kind == "bert":
         train = [Texts(48)[i] | ({"labels": -100} if i in unlabelled else {}) for i in range(48)]
     poisoned = settings.pop("poisoned_rank", None)
+    in_order = settings.pop("in_order", False)
     trainer = make_trainer(
         output_dir, model, train, meta_dataset=None if meta is None else Images(meta, seed=9), **settings
     )
+    if in_order:  # train_sampling_strategy="sequential", which came after Transformers 5.0
+        trainer._get_train_sampler = lambda *_: SequentialSampler(train)
     rank = trainer.args.process_index
     if poisoned == rank:
         healthy = trainer.compute_loss

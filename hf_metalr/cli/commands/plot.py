@@ -104,7 +104,7 @@ def _check(options: argparse.Namespace) -> None:
         places.append(("--output-dir", folder or (source if source.is_dir() else source.parent)))
         if find_spec("matplotlib") is None:
             raise UserError(
-                "Figures need matplotlib, which is not installed: `pip install hf-metalr[plot]`. "
+                "Figures need matplotlib, which is not installed: `pip install 'hf-metalr[plot]'`. "
                 "--view none --html report.html needs none."
             )
     for option, place in places:

@@ -29,14 +29,22 @@ _OWN_OPTIONS = {
     "batch_eval_metrics": "--task",
 }
 
+# Dashboards whose package bears their name; Transformers tells the absence of the others itself.
+_DASHBOARDS = {
+    "clearml", "codecarbon", "comet_ml", "dagshub", "dvclive", "mlflow", "neptune", "swanlab", "tensorboard", "trackio",
+    "wandb",
+}  # fmt: skip
+
 
 def training_arguments(options: argparse.Namespace, task: Task, validated: bool) -> MetaLRTrainingArguments:
     """Build the arguments of the training; what the user sets wins over what the command would choose.
 
     Raises:
-        UserError: `--set` names no field, one that has its own option, or gives a value that the field refuses.
+        UserError: `--set` names no field, one that has its own option, gives a value that the field refuses, or a
+            dashboard that is not installed.
     """
     import torch
+    from transformers.integrations import get_available_reporting_integrations
 
     known = {field.name: field.default for field in fields(MetaLRTrainingArguments) if field.init}
     chosen, own = as_mapping(options.set), field_settings(options)
@@ -61,13 +69,16 @@ def training_arguments(options: argparse.Namespace, task: Task, validated: bool)
         **_given(hub_model_id=options.push_to_hub or None, hub_private_repo=options.private or None),
     }
     try:
-        return MetaLRTrainingArguments(**(settings | own | chosen))
+        args = MetaLRTrainingArguments(**(settings | own | chosen))
     except (TypeError, AttributeError, ValueError) as error:
         if isinstance(error, ValueError) and not chosen:
             raise
         named = [name for name, value in chosen.items() if name in str(error) or f"{value} " in str(error)]
         place = f"--set {', '.join(named)}: " if named else ""
         raise UserError(f"{place}the training arguments are refused: {error}") from error
+    for name in sorted(_DASHBOARDS.intersection(args.report_to) - set(get_available_reporting_integrations())):
+        raise UserError(f"--set report_to: {name} is not installed: `pip install {name}`, or leave it out.")
+    return args
 
 
 def _given(**settings: Any) -> dict[str, Any]:
