@@ -76,7 +76,9 @@ def training_arguments(options: argparse.Namespace, task: Task, validated: bool)
         named = [name for name, value in chosen.items() if name in str(error) or f"{value} " in str(error)]
         place = f"--set {', '.join(named)}: " if named else ""
         raise UserError(f"{place}the training arguments are refused: {error}") from error
-    for name in sorted(_DASHBOARDS.intersection(list(args.report_to or [])) - set(get_available_reporting_integrations())):
+    for name in sorted(
+        _DASHBOARDS.intersection(list(args.report_to or [])) - set(get_available_reporting_integrations())
+    ):
         raise UserError(f"--set report_to: {name} is not installed: `pip install {name}`, or leave it out.")
     return args
 
