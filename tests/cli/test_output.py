@@ -101,7 +101,7 @@ def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
 def test_a_figure_without_matplotlib_is_refused_before_the_work(tmp_path, monkeypatch):
     monkeypatch.setattr("hf_metalr.cli.output.find_spec", lambda _: None)
     check_outputs(options_of())
-    with pytest.raises(UserError, match=r"pip install hf-metalr\[plot\]"):
+    with pytest.raises(UserError, match=r"pip install 'hf-metalr\[plot\]'"):
         check_outputs(options_of("--plot", tmp_path / "result.png"))
 
 

@@ -262,7 +262,7 @@ def test_unusable_rows_are_refused_in_words(plot, rows, message):
 @pytest.mark.parametrize("plot", PLOTS)
 def test_missing_matplotlib_is_named_with_the_way_out(plot, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"pip install hf-metalr\[plot\]"):
+    with pytest.raises(ImportError, match=r"pip install 'hf-metalr\[plot\]'"):
         plot(history(3))
 
 

@@ -82,7 +82,7 @@ def test_unusable_numbers_and_a_missing_matplotlib_are_refused(monkeypatch) -> N
     with pytest.raises(ValueError, match="Did no layer move"):
         plot_transferability(["a"], [math.inf], [(math.inf, math.inf)])
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"pip install hf-metalr\[plot\]"):
+    with pytest.raises(ImportError, match=r"pip install 'hf-metalr\[plot\]'"):
         picture(3)
 
 
