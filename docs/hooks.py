@@ -1,15 +1,26 @@
-"""Hook of MkDocs: writes the table of training arguments from the help texts of the dataclass."""
+"""Hooks of MkDocs: the table of training arguments, from the help texts of the dataclass, and formulas as MathML."""
 
 import ast
+import html
+import re
 from pathlib import Path
+
+from latex2mathml.converter import convert
 
 ARGUMENTS = Path(__file__).parents[1] / "hf_metalr" / "trainer" / "arguments.py"
 PLACE = "{{ training_arguments }}"
+FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
     """Put the table where a page asks for it."""
     return markdown.replace(PLACE, arguments_table()) if PLACE in markdown else markdown
+
+
+def on_page_content(content: str, **_: object) -> str:
+    """Turn the formulas, which Arithmatex leaves in TeX, into MathML."""
+    display = {"div": "block", "span": "inline"}
+    return FORMULA.sub(lambda found: convert(html.unescape(found[2]).strip(), display=display[found[1]]), content)
 
 
 def arguments_table() -> str:

@@ -40,7 +40,10 @@ def main(argv: list[str] | None = None) -> MetaLRTrainer:
     data = data.train_test_split(test_size=0.2, seed=0)
     model = AutoModelForSequenceClassification.from_pretrained(options.model, num_labels=classes)
     if options.lora:
-        from peft import LoraConfig, get_peft_model
+        try:
+            from peft import LoraConfig, get_peft_model
+        except ModuleNotFoundError as error:
+            raise SystemExit("--lora needs PEFT: pip install peft") from error
 
         model = get_peft_model(model, LoraConfig(task_type="SEQ_CLS", r=8, target_modules=options.lora))
     trainer = MetaLRTrainer(

@@ -102,7 +102,7 @@ def main(argv: list[str] | None = None) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "report.md").write_text(text, encoding="utf-8")
     figure = accuracy_by_rate(Scores(rows, options.metric, options.split), options.metric)
-    figure.savefig(options.out / "accuracy_by_rate.png", dpi=150)
+    figure.savefig(options.out / "accuracy_by_rate.png", dpi=200)
 
 
 if __name__ == "__main__":

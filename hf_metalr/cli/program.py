@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 import time
 import traceback
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         if options.debug:
             traceback.print_exc()
-        _complain(options.command, error)
+        _complain(options.command, _in_options(in_one_line(error), _build_parsers(commands)[1][options.command]))
         return FAULT
     return DONE
 
@@ -158,11 +159,18 @@ def _print(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _complain(command: str, error: Exception) -> None:
+def _in_options(message: str, parser: argparse.ArgumentParser) -> str:
+    """Call parameters of the library, which stand in backticks, as the command line does."""
+    options = {action.dest: action.option_strings[0] for action in parser._actions if action.option_strings}
+    options["dataset"] = options.get("data", "--data")
+    return re.sub(r"`([a-z_]+)`", lambda found: options.get(found[1], found[0]), message)
+
+
+def _complain(command: str, message: str) -> None:
     # Every process speaks: an error of one alone (a model that its machine lacks) would otherwise be lost.
     _let_the_first_speak()
     who = f"hf-metalr {command}" + (f" (process {process_index()})" if process_index() else "")
-    print(f"{who}: error: {in_one_line(error)}", file=sys.stderr)
+    print(f"{who}: error: {message}", file=sys.stderr)
 
 
 def _let_the_first_speak() -> None:

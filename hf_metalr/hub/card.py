@@ -114,7 +114,7 @@ def _run(rates: LearnedRates) -> str:
 def _cost(rates: LearnedRates) -> str:
     if rates.train_seconds is None:
         return ""
-    text = f"Training took {_duration(rates.train_seconds)}"
+    text = f"Training took {duration(rates.train_seconds)}"
     learning = time_of_learning(rates)
     if learning is not None:
         text += f", of which learning the rates took {learning}: all that is done around the optimizer's steps for it"
@@ -127,10 +127,15 @@ def time_of_learning(rates: LearnedRates) -> str | None:
     if rates.metalr_seconds is None:
         return None
     share = f" ({100 * rates.metalr_seconds / rates.train_seconds:.1f} %)" if rates.train_seconds else ""
-    return f"{_duration(rates.metalr_seconds)}{share}"
+    return f"{duration(rates.metalr_seconds)}{share}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Write a time as short as it goes.
+
+    >>> duration(0.126), duration(12.4), duration(9000)
+    ('0.13 s', '12.4 s', '2.5 h')
+    """
     if seconds < 120:
         return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2g} s"
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -65,7 +65,7 @@ def make_layer_groups(
     """
     if not isinstance(grouping, Mapping) and grouping not in GROUPINGS:
         raise ValueError(
-            f"`grouping` must be one of {', '.join(map(repr, GROUPINGS))} or a mapping regex -> group name, "
+            f"`layer_groups` must be one of {', '.join(map(repr, GROUPINGS))} or a mapping regex -> group name, "
             f"found {grouping!r}."
         )
     all_names, trainable = _names(named_parameters)

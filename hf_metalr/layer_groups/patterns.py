@@ -19,7 +19,9 @@ def match_patterns(patterns: Mapping[str, str], names: Sequence[str], unwrapped:
             nothing or only what earlier patterns took.
     """
     if not patterns:
-        raise ValueError("`grouping` is an empty mapping. Give regex -> group name, or 'stage', 'block' or 'tensor'.")
+        raise ValueError(
+            "`layer_groups` is an empty mapping. Give regex -> group name, or 'stage', 'block' or 'tensor'."
+        )
     winners: list[str | None] = [None] * len(names)
     for pattern, group in patterns.items():
         expression = _compile(pattern)
@@ -31,14 +33,14 @@ def match_patterns(patterns: Mapping[str, str], names: Sequence[str], unwrapped:
         ]
         if not found:
             raise ValueError(
-                f"`grouping`: the pattern {pattern!r} (for the group {group!r}) matches no trainable parameter. "
+                f"`layer_groups`: the pattern {pattern!r} (for the group {group!r}) matches no trainable parameter. "
                 f"{_near_misses(pattern, names)}"
             )
         free = [position for position in found if winners[position] is None]
         if not free:
             raise ValueError(
-                f"`grouping`: the pattern {pattern!r} (for the group {group!r}) matches only parameters that earlier "
-                "patterns took; the first match wins. Put it before them or remove it."
+                f"`layer_groups`: the pattern {pattern!r} (for the group {group!r}) matches only parameters that "
+                "earlier patterns took; the first match wins. Put it before them or remove it."
             )
         for position in free:
             winners[position] = group
@@ -47,18 +49,18 @@ def match_patterns(patterns: Mapping[str, str], names: Sequence[str], unwrapped:
 
 def _compile(pattern: str) -> re.Pattern[str]:
     if not isinstance(pattern, str):
-        raise ValueError(f"`grouping` maps regular expressions (str) to group names, but has the key {pattern!r}.")
+        raise ValueError(f"`layer_groups` maps regular expressions (str) to group names, but has the key {pattern!r}.")
     try:
         return re.compile(pattern)
     except re.error as error:
-        raise ValueError(f"`grouping`: {pattern!r} is not a valid regular expression: {error}.") from error
+        raise ValueError(f"`layer_groups`: {pattern!r} is not a valid regular expression: {error}.") from error
 
 
 def _check_group_name(pattern: str, group: str) -> None:
     if not isinstance(group, str) or not re.fullmatch(r"[^\s/]+", group):
         raise ValueError(
-            f"`grouping`: the group name of {pattern!r} must be a text without spaces and '/' (it becomes the log key "
-            f"'lr/<name>'), found {group!r}."
+            f"`layer_groups`: the group name of {pattern!r} must be a text without spaces and '/' (it becomes the log "
+            f"key 'lr/<name>'), found {group!r}."
         )
 
 

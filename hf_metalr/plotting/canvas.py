@@ -13,6 +13,7 @@ GREY = "#555555"
 
 # Shrunk to a journal's column of 3.5 inches, the smallest text is still 5 points high, the least that journals accept.
 WIDTH = 5.6
+LONGEST_NAME = 28  # letters of a layer group's name, beyond which it would take half the width
 SMALL, NORMAL, LARGE = 8, 9, 10  # points: names of layers, everything else, the title
 
 

@@ -61,4 +61,4 @@ def _beyond(lrs: np.ndarray, low: float, high: float) -> tuple[str, str]:
     below, above = least < low, most > high
     words = [f"down to {format_rate(least)}"] * below + [f"up to {format_rate(most)}"] * above
     extend = {(False, False): "neither", (False, True): "max", (True, False): "min", (True, True): "both"}
-    return extend[below, above], f"; head {' and '.join(words)}" if words else ""
+    return extend[below, above], f"\nhead {' and '.join(words)}" if words else ""

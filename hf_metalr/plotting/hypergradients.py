@@ -10,6 +10,7 @@ from hf_metalr.plotting.canvas import GREY, NORMAL, SMALL, require_matplotlib
 from hf_metalr.plotting.history_table import HistoryRow, read_table
 from hf_metalr.plotting.layer_map import draw_map
 from hf_metalr.plotting.pushes import WITHIN, PushScale, measure_pushes, push_scale
+from hf_metalr.plotting.rate_axis import format_rate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,14 +63,14 @@ def plot_hypergradients(rows: Sequence[HistoryRow], head_groups: Collection[str]
     )
     bar.set_title("larger", fontsize=SMALL, color=GREY, loc="left")
     bar.set_xlabel("smaller", fontsize=SMALL, color=GREY, loc="left", labelpad=9)  # below the arrow
-    axes.set_xlabel(
-        f"optimizer step\ncolour: −∂L/∂ ln α in units of the layer's RMS{among}\n"
+    figure.supxlabel(
+        f"colour: −∂L/∂ ln α in units of the layer's RMS{among}\n"
         f"symmetric logarithm, linear to ±{scale.width:.2g}; {WITHIN} % lie within ±{scale.limit:.2g}",
         fontsize=NORMAL,
     )
     for row, size in enumerate(pushes.sizes):
         axes.annotate(
-            f"{size:.0e}" if np.isfinite(size) else "unknown",
+            format_rate(float(f"{size:.0e}")) if np.isfinite(size) else "unknown",
             (1, row),
             xycoords=("axes fraction", "data"),
             xytext=(3, 0),

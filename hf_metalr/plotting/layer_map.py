@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hf_metalr.plotting.canvas import HEAD_COLOUR, LARGE, NORMAL, SMALL, WIDTH, new_figure
+from hf_metalr.plotting.canvas import HEAD_COLOUR, LARGE, LONGEST_NAME, NORMAL, SMALL, WIDTH, new_figure
+from hf_metalr.plotting.names import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 INCHES_PER_GROUP = 0.15  # a name of 8 points with a little air
 FEWEST_ROWS = 9  # a lower figure has no room for its bar of colours
-AROUND = 1.2  # inches above and below the map
+AROUND = 1.3  # inches above and below the map
 BAR_WIDTH = 0.14  # inches
 
 
@@ -47,7 +48,9 @@ def draw_map(
         rasterized=True,  # thousands of steps would make a vector file of as many rectangles
     )
     axes.invert_yaxis()
-    axes.set_yticks(range(len(groups)), labels=list(groups), fontsize=SMALL)
+    if len(edges) == 2:
+        axes.set_xticks([edges.mean()], [str(edges[0])])  # the run has no step at the other edge
+    axes.set_yticks(range(len(groups)), labels=shortened(groups, LONGEST_NAME), fontsize=SMALL)
     axes.tick_params(axis="y", length=0)
     for group, label in zip(groups, axes.get_yticklabels(), strict=True):
         if group in head_groups:
@@ -57,5 +60,5 @@ def draw_map(
     colours.outline.set_visible(False)
     colours.ax.tick_params(labelsize=NORMAL)
     colours.ax.yaxis.label.set_fontsize(NORMAL)
-    axes.set_title(title, loc="left", fontsize=LARGE)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=LARGE)  # the map may be narrower
     return figure, axes, colours.ax

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hf_metalr.plotting.canvas import GREY, HEAD_COLOUR, LARGE, SMALL, WIDTH, new_figure
+from hf_metalr.plotting.canvas import GREY, HEAD_COLOUR, LARGE, LONGEST_NAME, SMALL, WIDTH, new_figure
 from hf_metalr.plotting.history_table import HistoryRow, HistoryTable, read_table, thinned
 from hf_metalr.plotting.line_labels import INCHES_PER_NAME, label_line_ends
+from hf_metalr.plotting.names import shortened
 from hf_metalr.plotting.rate_axis import set_rate_axis
 
 if TYPE_CHECKING:
@@ -96,9 +97,9 @@ def _add_colour_bar(figure: "Figure", axes: "Axes", names: list[str]) -> None:
     bar = figure.colorbar(mappable, ax=axes, pad=0.02, aspect=26)
     bar.minorticks_off()
     shown = range(0, len(names), -(-len(names) // MOST_BAR_NAMES))
-    bar.set_ticks(list(shown), labels=[names[index] for index in shown])
+    bar.set_ticks(list(shown), labels=shortened([names[index] for index in shown], LONGEST_NAME))
     bar.ax.tick_params(length=0, labelsize=SMALL)
     bar.ax.invert_yaxis()
     bar.outline.set_visible(False)
-    bar.ax.set_title("input", fontsize=SMALL, color=GREY)
-    bar.ax.set_xlabel("output", fontsize=SMALL, color=GREY)
+    bar.ax.set_title("input", fontsize=SMALL, color=GREY, loc="left")
+    bar.ax.set_xlabel("output", fontsize=SMALL, color=GREY, loc="left")

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hf_metalr.plotting.canvas import GREY, HEAD_COLOUR, SMALL
+from hf_metalr.plotting.canvas import GREY, HEAD_COLOUR, LONGEST_NAME, SMALL
+from hf_metalr.plotting.names import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,10 +26,11 @@ def label_line_ends(axes: "Axes", lines: Sequence["Line2D"]) -> None:
     low, high = np.log(axes.get_ylim())
     ends = [(np.log(_values(line)[np.isfinite(_values(line))][-1]) - low) / (high - low) for line in drawn]
     gap = INCHES_PER_NAME / (axes.figure.bbox.height / axes.figure.dpi - AROUND)
-    for line, end, place in zip(drawn, ends, spread(ends, gap), strict=True):
+    names = shortened([str(line.get_label()) for line in drawn], LONGEST_NAME)
+    for line, name, end, place in zip(drawn, names, ends, spread(ends, gap), strict=True):
         is_head = line.get_color() == HEAD_COLOUR
         axes.annotate(
-            str(line.get_label()),
+            name,
             xy=(LEADER_STARTS, end),
             xytext=(NAME_STARTS, place),
             xycoords="axes fraction",

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hf_metalr.plotting.canvas import BODY_COLOUR, GREY, HEAD_COLOUR, NORMAL, SMALL, new_figure
+from hf_metalr.plotting.names import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,6 +15,8 @@ INCHES_PER_MODEL = 0.28
 INCHES = 6.8  # wide, names of models are long
 # Longer names would leave no room for the picture.
 LONGEST_NAME = 44
+# A note over a line further right than this share of the axes would lie over the heading beside them.
+MOST_CENTRED = 0.8
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,12 @@ class Dot:
 
 
 def plot_ranking(
-    dots: Sequence[Dot], label: str, chance: float | None = None, confidence: float = 0.95, as_percent: bool = False
+    dots: Sequence[Dot],
+    label: str,
+    chance: float | None = None,
+    confidence: float = 0.95,
+    as_percent: bool = False,
+    remarks: str = "",
 ) -> "Figure":
     """Draw one row per model; a grey band joins the models of each tie group, a dashed line marks the chance level.
 
@@ -43,6 +51,7 @@ def plot_ranking(
         chance: the value without any signal.
         confidence: of the intervals, for the caption.
         as_percent: whether values are shares, to be written in percent.
+        remarks: what the words beside the models are, to stand above them.
 
     Returns:
         A figure of its own, as tall as its models need.
@@ -59,6 +68,7 @@ def plot_ranking(
         colour = GREY if dot.is_random else BODY_COLOUR
         axes.plot([dot.low, dot.high], [row, row], color=colour, linewidth=2.0, solid_capstyle="butt")
         axes.plot(dot.value, row, "o", color=colour, markersize=6, markerfacecolor="white" if dot.is_random else colour)
+    _set_value_axis(axes, dots, chance, as_percent)
     if chance is not None:
         axes.axvline(chance, color=HEAD_COLOUR, linestyle=(0, (4, 2)), linewidth=1.2, zorder=1)
         axes.annotate(
@@ -67,28 +77,20 @@ def plot_ranking(
             xycoords=("data", "axes fraction"),
             xytext=(0, 3),
             textcoords="offset points",
-            ha="center",
+            ha="center" if _share(axes, chance) < MOST_CENTRED else "right",
             fontsize=SMALL,
             color=HEAD_COLOUR,
         )
-    axes.set_yticks(range(len(dots)), labels=[_shortened(dot.name) for dot in dots], fontsize=NORMAL)
+    axes.set_yticks(range(len(dots)), labels=shortened([dot.name for dot in dots], LONGEST_NAME), fontsize=NORMAL)
+    beside: dict[str, Any] = {"textcoords": "offset points", "fontsize": SMALL, "color": GREY}
     for row, dot in enumerate(dots):
-        axes.annotate(
-            dot.remark,
-            (1, row),
-            xycoords=("axes fraction", "data"),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=SMALL,
-            color=GREY,
-        )
+        axes.annotate(dot.remark, (1, row), xycoords=("axes fraction", "data"), xytext=(6, 0), va="center", **beside)
+    axes.annotate(remarks, (1, 1), xycoords="axes fraction", xytext=(6, 3), **beside)
     axes.set_ylim(len(dots) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color="#DDDDDD", linewidth=0.8)
     axes.set_axisbelow(True)
-    _set_value_axis(axes, dots, chance, as_percent)
-    axes.set_xlabel(f"{label}, with {confidence:.0%} interval; models on one band are tied", fontsize=NORMAL)
+    axes.set_xlabel(f"{label}, with {100 * confidence:.4g} % interval; models on one band are tied", fontsize=NORMAL)
     return figure
 
 
@@ -105,11 +107,11 @@ def _set_value_axis(axes: "Axes", dots: Sequence[Dot], chance: float | None, as_
     low, high = min(ends), max(ends)
     margin = 0.04 * (high - low) or 0.02
     axes.set_xlim(low - margin, high + margin)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
     if as_percent:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g} %"))
 
 
-def _shortened(name: str) -> str:
-    """The end of a long path tells more than its beginning."""
-    return name if len(name) <= LONGEST_NAME else "…" + name[1 - LONGEST_NAME :]
+def _share(axes: "Axes", value: float) -> float:
+    low, high = axes.get_xlim()
+    return (value - low) / (high - low)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LEAST_FACTOR = 2.5  # the least that always holds two of the ticks of a decade
 MARGIN = 0.03  # of the axis, at either end: a line or dot at the end is drawn whole
 # Up to so many decades: the multiples of a power of ten that bear a tick. Matplotlib's own choice may label one or two.
-TICKS = ((1.0, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)), (2.5, (1.0, 2.0, 5.0)), (np.inf, (1.0,)))
+TICKS = ((1.0, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)), (2.5, (1.0, 2.0, 5.0)), (4.5, (1.0, 3.0)), (np.inf, (1.0,)))
 
 
 def set_rate_axis(axes: "Axes", lrs: np.ndarray) -> None:

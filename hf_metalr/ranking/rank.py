@@ -158,7 +158,7 @@ def _check_samples(samples: Samples, names: Sequence[str], k: int, folds: int) -
     if samples.task != "classification":
         return
     least = folds if LINEAR_PROBE in names else 2
-    require_samples_per_class(samples.targets, least)
+    require_samples_per_class(samples.targets, least, samples.classes)
     if NEAREST_NEIGHBOR in names and k >= len(samples):
         raise ValueError(f"`k` must be less than the number of samples, {len(samples)}; found {k}.")
 

@@ -153,5 +153,10 @@ class Ranking:
             raise ValueError(f"`score` must be one of {list(self.score_names)}, found {name!r}.")
         as_percent = name in text.ACCURACIES
         return plot_ranking(
-            text.dots(self, name), text.LABELS[name], self.chance.get(name), self.confidence, as_percent=as_percent
+            text.dots(self, name),
+            text.LABELS[name],
+            self.chance.get(name),
+            self.confidence,
+            as_percent=as_percent,
+            remarks="parameters",
         )

@@ -33,6 +33,7 @@ class Samples:
         rows: the row of each sample in the user's data set, for messages.
         fingerprint: a hash of all inputs.
         copies: how many rows were left out, because an earlier one holds the same input.
+        classes: their names, where the data have names.
     """
 
     inputs: datasets.Dataset
@@ -42,6 +43,7 @@ class Samples:
     rows: Sequence[int]
     fingerprint: str
     copies: int = 0
+    classes: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -91,9 +93,9 @@ def read_samples(
     fingerprint = hashlib.sha256(b"".join(digests[place] for place in first)).hexdigest()
     kept_rows = [rows[place] for place in first]
     copies = len(rows) - len(first)
-    return Samples(
-        inputs.select(first), modality, of_kept_rows(targets[first], task), task, kept_rows, fingerprint, copies
-    )
+    classes = getattr(plain.features[label_column], "names", None)
+    kept = of_kept_rows(targets[first], task)
+    return Samples(inputs.select(first), modality, kept, task, kept_rows, fingerprint, copies, classes)
 
 
 def _require_dataset(dataset: Any) -> None:

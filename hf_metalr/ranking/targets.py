@@ -1,5 +1,6 @@
 """The targets of a data set as a tensor, or one clear reason why they cannot be scored."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import datasets
@@ -63,20 +64,24 @@ def of_kept_rows(targets: Tensor, task: Task) -> Tensor:
     return targets
 
 
-def require_samples_per_class(targets: Tensor, least: int) -> None:
+def require_samples_per_class(targets: Tensor, least: int, names: Sequence[str] | None = None) -> None:
     """Raise a ValueError where fewer than two classes are left, or that lists those with fewer samples than `least`."""
+
+    def shown(label: int) -> str:
+        return str(label) if names is None else names[label]
+
     labels, counts = torch.unique(targets, return_counts=True)
     if len(labels) < 2:
         raise ValueError(
-            f"The scored rows must be of at least two classes, found only {int(labels[0])}. Raise `max_samples`; of "
-            "rows with the same input the first alone is scored."
+            f"The scored rows must be of at least two classes, found only {shown(int(labels[0]))}. Raise "
+            "`max_samples`; of rows with the same input the first alone is scored."
         )
     few = {int(label): int(count) for label, count in zip(labels, counts, strict=True) if count < least}
     if few:
-        shown = ", ".join(f"{label}: {count}" for label, count in list(few.items())[:5])
+        listed = ", ".join(f"{shown(label)}: {count}" for label, count in list(few.items())[:5])
         raise ValueError(
             f"Each class must have at least {least} samples, one for each of the `folds` of the probe and a neighbour "
-            f"for each; found {len(few)} with fewer ({shown}). Lower `folds`, raise `max_samples`, or drop these "
+            f"for each; found {len(few)} with fewer ({listed}). Lower `folds`, raise `max_samples`, or drop these "
             "classes; if these are numbers to predict, cast them to float."
         )
 

@@ -9,7 +9,7 @@ from hf_metalr.plotting.line_labels import spread
 from hf_metalr.plotting.pushes import Pushes, push_scale
 from hf_metalr.plotting.rate_axis import format_rate
 from hf_metalr.report.colours import BROWN_TO_TEAL, VIRIDIS, picture, shades
-from hf_metalr.report.markup import Markup, element, joined
+from hf_metalr.report.markup import Markup, element, joined, whole
 from hf_metalr.report.scale import LogScale, rate_scale, step_ticks
 
 GRID = 1000  # units of a drawing in both directions
@@ -98,6 +98,8 @@ def _map(
         (float(np.interp(tick, edges, np.arange(columns + 1))) / columns, str(tick))
         for tick in step_ticks(float(edges[0]), float(edges[-1]))
     ]
+    if columns == 1:
+        ticks = [(0.5, str(edges[0]))]  # the run has no step at the other edge
     size = "tall" if len(groups) > 80 else "dense" if len(groups) > 14 else "wide"
     names = element(
         "div",
@@ -109,7 +111,11 @@ def _map(
     )
     stops = ",".join("#" + bytes(colour).hex() for colour in shades(ramp, np.linspace(0, 1, 9)))
     legend = element(
-        "p", ends[0], element("i", style=f"background:linear-gradient(90deg,{stops})"), ends[1], class_="legend"
+        "p",
+        whole(ends[0]),
+        element("i", style=f"background:linear-gradient(90deg,{stops})"),
+        whole(ends[1]),
+        class_="legend",
     )
     return joined([_chart(kind, drawing, names, _ticks("x", ticks)), legend])
 

@@ -1,7 +1,14 @@
 """HTML by small functions. Text is escaped here and nowhere else."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+
+# A browser breaks a number after the hyphen of its exponent, and a long name at any letter.
+_EXPONENTIAL = re.compile(r"(?<![\w.])[+−-]?\d[\d.]*e[+-]?\d+(?!\w)")
+_SEAM = re.compile(r"(?<=[/_.])(?=[A-Za-z])|(?<=[a-z0-9])(?=[A-Z])")
+
+IN_CELL = 16  # letters that fit into a column of a table or list on a phone
 
 
 class Markup(str):
@@ -17,6 +24,27 @@ def text(value: object) -> Markup:
     ('&lt;script&gt;', '<b>')
     """
     return value if isinstance(value, Markup) else Markup(escape(str(value), quote=True))
+
+
+def prose(value: object, fits: int = 30) -> Markup:
+    """Return a value as HTML that breaks into lines at sensible places: no number within, a long name at its seams.
+
+    Args:
+        value: what to write; `Markup` stays as it is.
+        fits: names of fewer letters are kept whole; that of a paragraph is half of its lines on a phone.
+
+    >>> prose("rate 1e-05"), prose("BertForSequenceClassification", fits=IN_CELL)
+    ('rate <span class="whole">1e-05</span>', 'Bert<wbr>For<wbr>Sequence<wbr>Classification')
+    """
+    if isinstance(value, Markup):
+        return value
+    numbers = _EXPONENTIAL.sub(lambda found: whole(found.group()), text(value))
+    return Markup(re.sub(rf"[\w./-]{{{fits},}}", lambda found: _SEAM.sub("<wbr>", found.group()), numbers))
+
+
+def whole(value: object) -> Markup:
+    """Return a value that is never broken into lines."""
+    return element("span", value, class_="whole")
 
 
 def joined(parts: Iterable[object]) -> Markup:
@@ -53,7 +81,10 @@ def definitions(values: Mapping[str, str]) -> Markup:
     """Return names and their values as a list; nothing without any."""
     if not values:
         return Markup()
-    return element("dl", *(element("div", element("dt", name), element("dd", value)) for name, value in values.items()))
+    return element(
+        "dl",
+        *(element("div", element("dt", name), element("dd", prose(value, IN_CELL))) for name, value in values.items()),
+    )
 
 
 def section(identifier: str, title: str, *parts: object) -> Markup:

@@ -13,7 +13,7 @@ from hf_metalr.plotting.history_table import HistoryTable, read_table, thinned
 from hf_metalr.plotting.pushes import WITHIN, Pushes, measure_pushes, push_scale
 from hf_metalr.report.charts import line_chart, push_map, rate_map
 from hf_metalr.report.colours import ON_DARK, ON_LIGHT, line_colours
-from hf_metalr.report.markup import Markup, element, joined, section
+from hf_metalr.report.markup import IN_CELL, Markup, element, joined, prose, section
 from hf_metalr.report.run import Run
 from hf_metalr.report.scale import LogScale, rate_scale
 from hf_metalr.report.tables import metrics_table, rates_table, summary, transferability_table, words_table
@@ -56,11 +56,11 @@ def _rates(table: HistoryTable, scale: LogScale, head_groups: Sequence[str], ste
         "The learned base rate of each layer group; the schedule's factor multiplies it. Lines run from the "
         f"darkest at the input to the lightest at the output; heads are dashed.{thinner}"
     )
-    many = " many" if len(table.groups) > MANY_LINES else ""
+    look = " dots" if len(table.steps) == 1 else " many" if len(table.groups) > MANY_LINES else ""
     return [
         element("p", note, class_="note"),
         element("h3", "Over the steps"),
-        element("div", line_chart(table, scale, head_groups), class_=f"box{many}"),
+        element("div", line_chart(table, scale, head_groups), class_=f"box{look}"),
         element("h3", "By layer and step"),
         rate_map(table, head_groups),
     ]
@@ -130,7 +130,7 @@ def _page(name: str, groups: Sequence[str], sections: list[Markup], data: str) -
     )
     body = joined(
         [
-            element("header", element("h1", name), element("nav", *links, aria_label="Sections")),
+            element("header", element("h1", prose(name, IN_CELL)), element("nav", *links, aria_label="Sections")),
             element("main", *sections),
             element("footer", "Written by hf_metalr (MetaLR, arXiv 2206.01408). This page needs no network."),
             element("script", Markup(data), type="application/json", id="data"),

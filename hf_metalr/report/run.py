@@ -8,7 +8,7 @@ from typing import Any
 from hf_metalr.checked_json import is_finite, read_object
 from hf_metalr.engine.history import HISTORY_NAME, read_history
 from hf_metalr.hub import LEARNED_RATES_NAME, LayerRate, LearnedRates
-from hf_metalr.hub.card import time_of_learning
+from hf_metalr.hub.card import duration, time_of_learning
 from hf_metalr.plotting.history_table import HistoryRow, read_table
 from hf_metalr.transferability import TransferabilityProfile
 from hf_metalr.transferability.storage import PROFILE_NAME
@@ -89,7 +89,10 @@ def _history(path: Path) -> list[dict[str, Any]]:
             f"{path} does not exist. MetaLRTrainer writes it into its output_dir at the first "
             "meta step: name that folder or the file, or train for more steps."
         )
-    return read_history(path)
+    rows = read_history(path)
+    if not rows:
+        raise ValueError(f"{path} holds no meta step. The run ended before its first one: train for more steps.")
+    return rows
 
 
 def _heads(groups: Sequence[LayerRate], profile: TransferabilityProfile | None) -> list[str]:
@@ -117,7 +120,7 @@ def _facts(learned: LearnedRates | None, config: Mapping[str, Any]) -> dict[str,
             "data": learned.dataset_name or learned.dataset,
             "task": learned.task,
             "classes": found["classes"],
-            "training time": None if seconds is None else f"{seconds:.0f} s",
+            "training time": None if seconds is None else duration(seconds),
             "of it, learning the rates": time_of_learning(learned),
         }
     return {key: str(value) for key, value in found.items() if value}

@@ -8,7 +8,7 @@ import numpy as np
 from hf_metalr.plotting.history_table import HistoryTable
 from hf_metalr.plotting.pushes import Pushes
 from hf_metalr.report.charts import span
-from hf_metalr.report.markup import Markup, definitions, element, table
+from hf_metalr.report.markup import IN_CELL, Markup, definitions, element, prose, table
 from hf_metalr.report.run import Run
 from hf_metalr.report.scale import rate_scale
 from hf_metalr.transferability import TransferabilityProfile
@@ -28,7 +28,7 @@ def summary(run: Run, history: HistoryTable) -> list[Markup]:
     if np.isfinite(last).any():
         low, high = int(np.nanargmin(last)), int(np.nanargmax(last))
         sentences += (
-            f" At the end the rates run from {last[low]:.2e} ({history.groups[low]}) to {last[high]:.2e} "
+            f" At the end the rates run from {_rate(last[low])} ({history.groups[low]}) to {_rate(last[high])} "
             f"({history.groups[high]}), a factor of {_factor(last[high] / last[low])}."
         )
     if skipped:
@@ -36,7 +36,7 @@ def summary(run: Run, history: HistoryTable) -> list[Markup]:
             f" {_counted(len(skipped), 'meta step')} moved nothing; the last, at step {skipped[-1]['step']}: "
             f"{skipped[-1]['skipped']}."
         )
-    return [element("p", sentences, class_="lead"), definitions(run.facts)]
+    return [element("p", prose(sentences), class_="lead"), definitions(run.facts)]
 
 
 def metrics_table(metrics: Mapping[str, Mapping[str, float]]) -> Markup:
@@ -63,7 +63,7 @@ def rates_table(run: Run, history: HistoryTable, pushes: Pushes) -> list[Markup]
             _rate(first[row]),
             _rate(last[row]),
             f"× {last[row] / first[row]:.3g}" if np.isfinite([first[row], last[row]]).all() else "",
-            f"{pushes.sizes[row]:.1e}" if np.isfinite(pushes.sizes[row]) else "",
+            _rate(pushes.sizes[row], 1) if np.isfinite(pushes.sizes[row]) else "",
         )
         for row, group in enumerate(history.groups)
     ]
@@ -96,21 +96,29 @@ def transferability_table(profile: TransferabilityProfile | None) -> list[Markup
     return [
         element("p", note, class_="note"),
         table("Transferability by layer", [header[0], "range", *header[1:]], rows, _box(len(rows))),
-        *(element("p", line) for line in profile.summary().splitlines()),
+        *(element("p", prose(line)) for line in profile.summary().splitlines()),
     ]
 
 
 def words_table(caption: str, header: tuple[str, str], values: Mapping[str, str]) -> Markup:
     """Return names and their values; nothing without any."""
-    return table(caption, header, list(values.items()), "words") if values else Markup()
+    return (
+        table(caption, header, [[prose(word, IN_CELL) for word in row] for row in values.items()], "words")
+        if values
+        else Markup()
+    )
 
 
 def _name(group: str, head_groups: Sequence[str]) -> Markup:
-    return element("span", group, class_="head" if group in head_groups else None)
+    return element("span", prose(group, IN_CELL), class_="head" if group in head_groups else None)
 
 
-def _rate(value: float) -> str:
-    return f"{value:.2e}" if math.isfinite(value) else "0"
+def _rate(value: float, decimals: int = 2) -> str:
+    """Write a rate as the pointer does (script.js); zeros stay, so that the figures of a column align."""
+    if not math.isfinite(value):
+        return "0"
+    digits, exponent = f"{value:.{decimals}e}".split("e")
+    return f"{digits}e{int(exponent)}"
 
 
 def _factor(value: float) -> str:

@@ -1,5 +1,7 @@
 """The parallel forms in which no learning rate can be learned, refused in words before the first step."""
 
+import os
+
 from transformers import Trainer
 
 DEEPSPEED_REFUSED = (
@@ -15,6 +17,13 @@ def require_supported_parallelism(trainer: Trainer) -> None:
     Read from the trainer's accelerator, since a form can also be chosen by an accelerate configuration, which the
     arguments do not show.
     """
+    launched = os.environ.get("WORLD_SIZE", "")
+    if trainer.args.world_size == 1 and launched.isdecimal() and int(launched) > 1:
+        raise ValueError(
+            f"The launch is of {launched} processes (WORLD_SIZE), but this one trains alone (args.world_size is 1), "
+            "and each would write over the files of the others. Without GPUs, set use_cpu=True in the arguments or "
+            "ACCELERATE_USE_CPU=true in the environment, which joins them; to train in one process, unset WORLD_SIZE."
+        )
     if trainer.is_deepspeed_enabled:
         raise ValueError(DEEPSPEED_REFUSED)
     if trainer.is_fsdp_enabled:

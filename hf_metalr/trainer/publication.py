@@ -122,11 +122,14 @@ class Publication(_Base):
         tags += [tag for tag in getattr(self.model, "model_tags", None) or [] if tag not in tags]
         name = kwargs.pop("model_name", None) or self._repo_name().split("/")[-1]
         folder, branch = Path(str(self.args.output_dir)), revision or self.args.hub_revision
+        base_model = kwargs.get("finetuned_from")
         is_private = bool(self.args.hub_private_repo if private is None else private)
 
         def way_out() -> str:
             command = push_command(folder, self._repo_name(), PRIVATE_FILES, is_private, branch)
-            return f"Everything is saved in {str(folder)!r}; push it later with: {command}"
+            local = ", ".join(map(repr, self._local_bases()))
+            first = f" (first replace {local}, which only you have, in adapter_config.json)" if local else ""
+            return f"Everything is saved in {str(folder)!r}; push it later{first} with: {command}"
 
         try:
             if self.hub_model_id is None:
@@ -135,9 +138,11 @@ class Publication(_Base):
         finally:
             self.create_model_card(model_name=name, **kwargs, **({"tags": tags} if tags else {}))
         self._finish_current_push()
-        base_model = kwargs.get("finetuned_from")
-        if base_model is None:
-            self._warn_of_local_base()
+        for base in [] if base_model else self._local_bases():
+            logger.warning(
+                f"The base model was loaded from {base!r}, which only you have; the path is not uploaded. Load it "
+                "by its Hub id, or push with finetuned_from='user/model', so that others can load the adapter."
+            )
         target = (self._repo_name(), str(commit_message), token, branch)
         work = partial(upload, folder, *target, base_model=base_model, way_out=way_out)
         return work() if blocking else run_as_future(work)
@@ -173,14 +178,11 @@ class Publication(_Base):
         known = getattr(self, "hub_model_id", None) or self.args.hub_model_id
         return str(known or Path(str(self.args.output_dir)).absolute().name)
 
-    def _warn_of_local_base(self) -> None:
-        for config in getattr(self.model, "peft_config", {}).values():
-            base = str(getattr(config, "base_model_name_or_path", None) or "")
-            if base and not is_model_id(base):
-                logger.warning(
-                    f"The base model was loaded from {base!r}, which only you have; the path is not uploaded. Load it "
-                    "by its Hub id, or push with finetuned_from='user/model', so that others can load the adapter."
-                )
+    def _local_bases(self) -> list[str]:
+        """Return the places on this machine that adapters name as their base model's."""
+        configs = getattr(self.model, "peft_config", {}).values()
+        bases = (str(getattr(config, "base_model_name_or_path", None) or "") for config in configs)
+        return sorted({base for base in bases if base and not is_model_id(base)})
 
     def _has_learned(self) -> bool:
         return self.metalr is not None and self.metalr.step > 0

@@ -3,9 +3,14 @@
 from typing import Any
 
 import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from benchmarks.accuracy import evidence
-from benchmarks.accuracy.figure import final_rates
+from benchmarks.accuracy.figure import accuracy_by_rate, final_rates
+from benchmarks.accuracy.summary import Scores
 
 
 def row(method: str, rate: float | None, validation: float, test: float, seed: int = 0, **cell: Any) -> dict[str, Any]:
@@ -71,6 +76,43 @@ def test_the_rates_drawn_are_geometric_means_after_the_last_step() -> None:
     ]
     (axes,) = final_rates(rows).axes
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [1e-3, 1e-2])
+
+
+def history(lr: float) -> dict[str, Any]:
+    return {"rates": {"9": {"stem": lr, "head": lr}}}
+
+
+@pytest.mark.parametrize("count", [3, 25])
+def test_the_figures_are_read_at_the_width_of_a_page(count: int) -> None:
+    methods = ["dog", "metalr", "adamw", *(f"a rather long name {index}" for index in range(count - 3))]
+    rows = [
+        row(name, None if name == "dog" else rate, 0.5, 0.6, seed, dataset=dataset) | history(rate)
+        for name in methods
+        for rate in (1e-4, 1e-3)
+        for dataset in ("busi", "fashion_mnist", "pneumoniamnist")
+        for seed in (0, 1)
+    ]
+    by_rate = accuracy_by_rate(Scores(rows), "balanced_accuracy")
+    for figure in (by_rate, final_rates([row for row in rows if row["cell"]["method"] == "metalr"])):
+        assert_legible(figure)
+    named = [text.get_text() for text in by_rate.legends[0].get_texts()]
+    assert named[:3] == ["adamw", "metalr", "dog (no rate)"]
+    assert len(named) == count
+
+
+def assert_legible(figure: Figure) -> None:
+    """Nothing is written over the panels' lines or beyond the picture, nor smaller than 11 pixels of a page's 830."""
+    FigureCanvasAgg(figure).draw()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert 0 <= box.x0 <= box.x1 <= figure.bbox.x1
+    assert box.y0 >= 0
+    for axes in figure.axes:
+        assert not [text for text in axes.texts if text.get_text()]
+        assert axes.get_tightbbox().y0 >= box.y1 - 1
+        assert axes.get_window_extent().height >= 1.2 * figure.dpi
+    written = [text for text in figure.findobj(Text) if text.get_text()]
+    assert min(text.get_fontsize() for text in written) * 830 / 72 / figure.get_figwidth() >= 11
 
 
 def test_the_mean_is_over_tasks_and_left_out_where_one_lacks_a_rate() -> None:

@@ -107,7 +107,7 @@ def test_a_run_whose_meta_steps_were_all_skipped_is_drawn_without_hypergradients
         (["."], "metalr_history.jsonl does not exist"),
         (["notes.txt"], "found 'notes.txt'"),
         (["broken.jsonl"], "Line 1 of broken.jsonl is not the row of a meta step"),
-        (["empty.jsonl"], "at least one meta step"),
+        (["empty.jsonl"], "empty.jsonl holds no meta step"),
         (["run", "--output-dir", "notes.txt"], "--output-dir needs a folder, found the file 'notes.txt'"),
         (["no_rates.jsonl"], "'base_lr'"),
         (["other.json"], "found schema 'None'"),

@@ -98,6 +98,7 @@ def test_the_documented_config_file_is_understood(tmp_path, capsys):
 def program(start: list[str], *arguments: object, command: str = "rank") -> subprocess.CompletedProcess[str]:
     """Run the program as a user does, from another folder than the repository."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment.pop("ACCELERATE_USE_CPU", None)  # tests set it, users do not
     line = [sys.executable, *start, command, *map(str, arguments)]
     return subprocess.run(line, cwd=ROOT / "tests", env=environment, capture_output=True, text=True, check=False)
 
@@ -141,6 +142,34 @@ def corrupt(folder: Path) -> Path:
     return folder / "images.parquet"
 
 
+def findings(folder: Path) -> Path:
+    """Write a table of images with one column of 0 and 1 per finding, and another column of numbers."""
+    pictures(folder, 12)
+    rows = [f"{'sick' if n % 2 else 'well'}/{n}.png,{n % 2},{int(n % 3 == 0)},{n + 7}" for n in range(12)]
+    (folder / "findings.csv").write_text("image,mass,fluid,age\n" + "\n".join(rows) + "\n")
+    return folder / "findings.csv"
+
+
+def test_several_label_columns_are_one_task_of_several_labels(tmp_path, capsys):
+    table = findings(tmp_path / "findings")
+    assert run(NETWORK, "--data", table, "--label-column", "mass", "fluid", "--bootstraps", 100, "--json") == 0
+    ranked = json.loads(capsys.readouterr().out)
+    assert ranked["settings"]["task"] == "multi-label"
+    assert ranked["samples"] == 12
+
+
+def test_damaged_images_can_be_left_out(tmp_path, capsys):
+    assert run(NETWORK, "--data", corrupt(tmp_path / "corrupt"), *QUICK, "--k", 1, "--skip-damaged", "--json") == 0
+    output = capsys.readouterr()
+    assert json.loads(output.out)["samples"] == 11
+    assert "left out: 1 of 12 inputs" in output.err
+
+
+def test_a_prior_is_an_accuracy(capsys):
+    assert run(NETWORK, "--data", IMAGES, "--priors", f"{NETWORK}=71.8") == 2
+    assert "argument --priors: must be an accuracy from 0 to 1, 0.718 for 71.8 %" in capsys.readouterr().err
+
+
 def unlabelled(folder: Path) -> Path:
     folder.mkdir()
     (folder / "texts.csv").write_text("text\na\nb\n")
@@ -152,8 +181,10 @@ MISTAKES = {
     "{bert} --data {images}": "bert",
     "{network} --data {texts} --label-column kind": "takes images, but the data set holds texts",
     "{network} --data {unlabelled}": "--label-column must name the column with the labels",
-    "{network} --data {corrupt} --folds 2 --k 1": "in row 5",
-    "{network} --data {pictures}": "at least 5 samples",
+    "{network} --data {corrupt}": "1 of 12 inputs in column 'image' cannot be read: row 5: Truncated",
+    "{network} --data {pictures}": "found 2 with fewer (sick: 2, well: 2). Lower --folds",
+    "{network} --data {images} --bootstraps 9": "--bootstraps must be at least 100, found 9",
+    "{network} --data {findings} --label-column mass age": "'age' must hold 0 and 1, one column per label, found 7",
     "{network} --data {images} --label-column image": "--input-column must name the column",
     "{network} --data {images} --scores knn": "knn",
     "{network} --data {images} --priors other=0.5": "--priors must name models that are ranked, found other",
@@ -165,7 +196,7 @@ MISTAKES = {
 @pytest.mark.parametrize("arguments", MISTAKES)
 def test_a_mistake_is_one_line_and_leaves_nothing_behind(texts, bert, tmp_path, capsys, arguments):
     (tmp_path / "out").mkdir()
-    makers = {"corrupt": corrupt, "pictures": pictures, "unlabelled": unlabelled}
+    makers = {"corrupt": corrupt, "findings": findings, "pictures": pictures, "unlabelled": unlabelled}
     made = {name: make(tmp_path / name) for name, make in makers.items() if f"{{{name}}}" in arguments}
     line = arguments.format(network=NETWORK, images=IMAGES, texts=texts, bert=bert, folder=tmp_path / "out", **made)
     capsys.readouterr()

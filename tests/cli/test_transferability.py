@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from PIL import Image
 
 from hf_metalr.cli import main
 from hf_metalr.transferability import Protocol, TransferabilityProfile, transferability_profile
@@ -49,6 +50,20 @@ def test_each_output_holds_the_same_profile(tuned, tmp_path, capsys):
     assert console == f"{profile}\n"
     assert drawn.read_bytes().startswith(b"\x89PNG")
     assert {path.name for path in tmp_path.iterdir()} == {"profile.json", "profile.png"}
+
+
+def test_damaged_images_are_named_or_left_out(tuned, tmp_path, capsys):
+    for number in range(6):
+        place = tmp_path / "scans" / ("pneumonia" if number % 2 else "normal")
+        place.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (40, 40), 20 * number).save(place / f"{number}.png")
+    broken = tmp_path / "scans" / "normal" / "2.png"
+    broken.write_bytes(broken.read_bytes()[:50])
+    line = (tuned, NETWORK, "--random-draws", 1, "--layer-groups", "stage", "--data", tmp_path / "scans")
+    assert run(*line) == 1
+    assert "'normal/2.png'" in capsys.readouterr().err.splitlines()[-1]
+    assert run(*line, "--skip-damaged", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["validation_samples"] == 5
 
 
 def test_data_bring_the_columns_that_need_them(tuned, capsys):

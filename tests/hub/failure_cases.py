@@ -12,9 +12,10 @@ import pytest
 from packaging.version import parse
 
 from hf_metalr.hub.upload_errors import UploadError
+from tests.hub.cases import an_adapter
 from tests.hub.loopback import PUBLIC, card, files, hub, trained
 from tests.hub.server import Repo
-from tests.trainer.tiny import make_trainer
+from tests.trainer.tiny import Texts, make_bert, make_trainer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),  # huggingface_hub's own upload
@@ -102,6 +103,16 @@ def test_an_unreachable_hub_is_one_error_and_its_command_pushes_all_later(folder
     subprocess.run([Path(sys.executable).with_name(command), *words], check=True, capture_output=True, timeout=100)
     assert set(files()) == PUBLIC
     assert card()["license"] == "mit"
+
+
+@pytest.mark.usefixtures("_closed_port")
+def test_the_command_of_an_adapter_comes_with_what_to_replace_first(folder):
+    # catches: a local path of the base model that reaches the Hub by the command
+    make_bert().save_pretrained(folder / "_base")
+    trainer = trained(folder, an_adapter(folder / "_base"), Texts(48))
+    first = rf"push it later \(first replace '{folder}/_base', which only you have, in adapter_config.json\) with: hf "
+    with pytest.raises(UploadError, match=first):
+        trainer.push_to_hub(finetuned_from="alice/base")
 
 
 @pytest.mark.usefixtures("_closed_port")

@@ -1,4 +1,4 @@
-"""A Hub of our own for `cases.py` and `failure_cases.py`, and what they share.
+"""A Hub of our own for `*cases.py`, and what they share.
 
 The endpoint is read when huggingface_hub is imported, hence the order here.
 """

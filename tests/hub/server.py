@@ -1,4 +1,4 @@
-"""A Hub in one thread on this machine: enough of its protocol for pushing, loading and downloading models.
+"""A Hub in one thread on this machine: enough of its protocol for pushing, loading and downloading models and data.
 
 Both ways that files go to the Hub are spoken: "regular" ones inside the commit, "lfs" ones by a PUT before it. XET is
 not.
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 USER = "alice"
 
@@ -106,7 +106,7 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815
 
     def _answer(self) -> None:
-        path = unquote(self.path.split("?")[0])
+        path = unquote(self.path.split("?")[0]).replace("/api/datasets/", "/api/models/datasets/")
         with self.server.lock:
             self.server.requests.append(f"{self.command} {path}")
         try:
@@ -164,7 +164,8 @@ class Handler(BaseHTTPRequestHandler):
     def create(self, body: bytes) -> None:
         self._require_writer()
         wanted = json.loads(body)
-        name = f"{wanted.get('organization') or USER}/{wanted['name']}"
+        kind = "datasets/" if wanted.get("type") == "dataset" else ""
+        name = f"{kind}{wanted.get('organization') or USER}/{wanted['name']}"
         if name in self.server.repos:
             self._send(json.dumps({"url": f"{self.server.url}/{name}"}).encode(), 409)
         else:
@@ -219,11 +220,18 @@ class Handler(BaseHTTPRequestHandler):
         siblings = [{"rfilename": path} for path in repo.files]
         self._send_json({"id": name, "modelId": name, "sha": repo.revision, "private": False, "siblings": siblings})
 
-    def tree(self, body: bytes, name: str, _: str) -> None:
-        repo = self._repo(name)
-        self._send_json(
-            [{"type": "file", "path": p, "oid": repo.oid(p), "size": len(c)} for p, c in repo.files.items()]
-        )
+    def tree(self, body: bytes, name: str, _: str, folder: str | None) -> None:
+        repo, start = self._repo(name), f"{folder}/" if folder else ""
+        inside = [path for path in repo.files if path.startswith(start)]
+        if start and not inside:
+            raise RefusedError(404, "EntryNotFound")
+        folders = {
+            path[:end] for path in inside for end, letter in enumerate(path) if letter == "/" and end > len(start)
+        }
+        entries = [{"type": "directory", "path": path, "oid": "0" * 40, "size": 0} for path in sorted(folders)]
+        entries += [{"type": "file", "path": p, "oid": repo.oid(p), "size": len(repo.files[p])} for p in inside]
+        deep = parse_qs(urlsplit(self.path).query).get("recursive", ["false"])[0].lower() == "true"
+        self._send_json([entry for entry in entries if deep or "/" not in entry["path"][len(start) :]])
 
     def resolve(self, body: bytes, name: str, revision: str, path: str) -> None:
         repo = self._repo(name)
@@ -235,7 +243,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(repo.files[path], headers=headers | {"Content-Type": "application/octet-stream"})
 
 
-NAME, REVISION = r"([^/]+/[^/]+)", r"([^/]+)"
+NAME, REVISION = r"((?:datasets/)?[^/]+/[^/]+)", r"([^/]+)"
 ROUTES: list[tuple[str, tuple[str, ...], Callable[..., None]]] = [
     (r"/api/repos/create", ("POST",), Handler.create),
     (r"/api/validate-yaml", ("POST",), Handler.validate_yaml),
@@ -244,6 +252,6 @@ ROUTES: list[tuple[str, tuple[str, ...], Callable[..., None]]] = [
     (r"/lfs/([0-9a-f]{64})", ("PUT",), Handler.put),
     (rf"/api/models/{NAME}/commit/{REVISION}", ("POST",), Handler.commit),
     (rf"/api/models/{NAME}(?:/revision/[^/]+)?", ("GET",), Handler.info),
-    (rf"/api/models/{NAME}/tree/{REVISION}(?:/.*)?", ("GET",), Handler.tree),
+    (rf"/api/models/{NAME}/tree/{REVISION}(?:/(.*))?", ("GET",), Handler.tree),
     (rf"/{NAME}/resolve/{REVISION}/(.+)", ("GET", "HEAD"), Handler.resolve),
 ]

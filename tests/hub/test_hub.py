@@ -1,4 +1,4 @@
-"""Pushing to a Hub of our own and loading from it: `cases.py` and `failure_cases.py`, in a process of their own."""
+"""Pushing to a Hub of our own and loading from it: `*cases.py`, in a process of their own."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_the_cases_against_a_loopback_hub() -> None:
     # Unlike this process, which was told to be offline before huggingface_hub was imported.
-    cases = ["tests/hub/cases.py", "tests/hub/failure_cases.py"]
+    cases = ["tests/hub/cases.py", "tests/hub/failure_cases.py", "tests/hub/command_line_cases.py"]
     command = [sys.executable, "-m", "pytest", *cases, "-q", "-p", "no:cacheprovider"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_METALR_HUB_CASES": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)

@@ -123,7 +123,7 @@ def test_bad_patterns(patterns, message):
 
 @pytest.mark.parametrize("grouping", ["layer", "Block", "", None, ["block"]])
 def test_unknown_grouping(grouping):
-    with pytest.raises(ValueError, match="`grouping` must be one of 'stage', 'block', 'tensor' or a mapping"):
+    with pytest.raises(ValueError, match="`layer_groups` must be one of 'stage', 'block', 'tensor' or a mapping"):
         make_layer_groups(NAMES, grouping)
 
 

@@ -4,15 +4,16 @@ import math
 from typing import Any
 
 
-def full_history(groups: int = 4, steps: int = 6, first: float = 1e-4) -> list[dict[str, Any]]:
+def full_history(groups: int = 4, steps: int = 6, first: float = 1e-4, prefix: str = "") -> list[dict[str, Any]]:
     """Rates that drift apart, with hypergradients that ask for it: down at the input, up at the head.
 
     Args:
         groups: how many, of which the last is the head.
         steps: meta steps.
         first: the rate that all begin with.
+        prefix: of the names of all groups but the head.
     """
-    names = ["stem", *(f"layer.{index}" for index in range(groups - 2)), "head"]
+    names = [prefix + "stem", *(f"{prefix}layer.{index}" for index in range(groups - 2)), "head"]
     directions = {name: 2 * index / max(groups - 1, 1) - 1 for index, name in enumerate(names)}
     rows = []
     for step in range(1, steps + 1):

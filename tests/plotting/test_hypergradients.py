@@ -82,9 +82,10 @@ def test_the_colours_end_beyond_nearly_all_pushes_and_are_the_same_for_both_sign
     assert high[2] > high[0]
 
 
+@pytest.mark.parametrize("prefix", ["", "base_model.model.vision_tower.encoder."])
 @pytest.mark.parametrize("groups", [2, 6, 60])
-def test_nothing_overlaps_or_leaves_the_picture(groups: int) -> None:
-    figure = plot_hypergradients(full_history(groups, steps=40))
+def test_nothing_overlaps_or_leaves_the_picture(groups: int, prefix: str) -> None:
+    figure = plot_hypergradients(full_history(groups, steps=400, prefix=prefix))
     FigureCanvasAgg(figure).draw()
     axes, bar = figure.axes
     names = [label.get_window_extent() for label in axes.get_yticklabels()]
@@ -96,7 +97,11 @@ def test_nothing_overlaps_or_leaves_the_picture(groups: int) -> None:
     bar_box = bar.get_window_extent()
     assert all(box.x1 <= bar_box.x0 for box in sizes)
     assert bar.xaxis.label.get_window_extent().y1 <= bar_box.y0 - BAR_WIDTH * figure.dpi + 2  # below the arrow
-    for box in [*names, *sizes, axes.xaxis.label.get_window_extent(), bar.xaxis.label.get_window_extent()]:
+    title, note = (text.get_window_extent() for text in figure.texts)
+    assert title.y0 >= max(box.y1 for box in [*sizes, bar._left_title.get_window_extent()])
+    assert note.y1 <= axes.xaxis.label.get_window_extent().y0
+    assert axes.get_window_extent().width >= figure.bbox.width / 2
+    for box in [title, note, *names, *sizes, axes.xaxis.label.get_window_extent(), bar.xaxis.label.get_window_extent()]:
         assert box.x0 >= figure.bbox.x0 - 1
         assert box.x1 <= figure.bbox.x1 + 1
         assert box.y0 >= figure.bbox.y0 - 1
@@ -167,7 +172,7 @@ def test_figure_and_report_share_one_symmetric_logarithm() -> None:
     drawn = push_scale(measure_pushes(read_table(rows), 100))
     values = np.linspace(-drawn.limit, drawn.limit, 21)
     np.testing.assert_allclose(np.asarray(norm(values)), drawn.place(values), atol=1e-9)
-    assert f"within ±{drawn.limit:.2g}" in figure.axes[0].get_xlabel()
+    assert f"within ±{drawn.limit:.2g}" in figure.get_supxlabel()
     assert 2 * scale.place(np.array(scale.width)) - 1 > 2 * scale.width / scale.limit
     assert all(abs(tick) <= drawn.limit for tick in figure.axes[1].get_yticks())
     assert len(figure.axes[1].get_yticks()) >= 3

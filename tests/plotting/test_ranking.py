@@ -48,13 +48,21 @@ def test_the_chance_level_is_in_the_picture():
     assert all(label.get_text().endswith(" %") for label in axes.get_xticklabels())
 
 
+@pytest.mark.parametrize("chance", [0.1, 0.99])
 @pytest.mark.parametrize("count", [1, 2, 5, 30])
-def test_nothing_overlaps_or_leaves_the_picture(count):
-    figure = plot_ranking(dots(count), "k-NN accuracy", chance=0.1)
+def test_nothing_overlaps_or_leaves_the_picture(count, chance):
+    figure = plot_ranking(dots(count), "k-NN accuracy", chance=chance, remarks="parameters")
     FigureCanvasAgg(figure).draw()
     (axes,) = figure.axes
     names = [label.get_window_extent() for label in axes.get_yticklabels()]
     assert all(upper.y0 >= lower.y1 for upper, lower in pairwise(names))
+    heading, chance_note, first = (
+        next(text.get_window_extent() for text in axes.texts if text.get_text() == words)
+        for words in ("parameters", "without signal", dots(1)[0].remark)
+    )
+    assert chance_note.x1 < heading.x0
+    assert heading.y0 > first.y1
+    assert heading.x0 == pytest.approx(first.x0, abs=1)
     for box in [*names, *(text.get_window_extent() for text in axes.texts), axes.xaxis.label.get_window_extent()]:
         assert box.x0 >= figure.bbox.x0 - 1
         assert box.x1 <= figure.bbox.x1 + 1

@@ -104,7 +104,9 @@ def test_best_and_mean_of_layers():
 def test_an_undefined_score_is_a_dash_and_no_dot():
     made = ranking(backbone("a", 0.9, 1), backbone("b", None, 2))
     assert str(made).splitlines()[2].split()[:3] == ["b", "2", "-"]
-    assert [label.get_text() for label in made.plot().axes[0].get_yticklabels()] == ["a"]
+    (axes,) = made.plot().axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a"]
+    assert [text.get_text() for text in axes.texts if text.get_text() == "parameters"]  # over their counts
 
 
 def test_picks_pass_over_random_twins():

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 from hf_metalr.transferability.profile import LayerTransferability
 
-VOID = {"meta", "img"}
+VOID = {"meta", "img", "wbr"}
 
 
 class Page(HTMLParser):

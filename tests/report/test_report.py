@@ -4,8 +4,6 @@ import base64
 import hashlib
 import io
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
@@ -202,34 +200,29 @@ def test_text_and_lines_stand_out_in_both_modes(mode) -> None:
         assert contrast(line, colours["page"]) >= 3.0, index
 
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
-def test_a_browser_runs_the_script_without_a_complaint(tmp_path) -> None:
-    page = tmp_path / "report.html"
-    page.write_text(build_report(Run("a", full_history())), encoding="utf-8")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    command = [str(BROWSER), *flags, f"--user-data-dir={tmp_path / 'user'}", "--enable-logging=stderr", "--dump-dom"]
-    # Into files: helpers of the browser outlive it and would hold a pipe open.
-    with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as err:
-        subprocess.run([*command, page.as_uri()], stdout=out, stderr=err, check=True, timeout=60)
-    assert 'data-kind="lines"' in (tmp_path / "out").read_text(encoding="utf-8")
-    # Where exceptions and breaches of the policy are told.
-    assert "CONSOLE" not in (tmp_path / "err").read_text(encoding="utf-8", errors="replace")
-
-
 def test_long_names_are_cut_where_they_are_all_alike() -> None:
     """Names share their beginnings, so one too long for its place keeps its end; wide screens give it more room."""
     page = {}
     for prefix in ("", "base_model.model.encoder."):
-        rows = full_history(5)
-        for row in rows:
-            for key in ("base_lr", "effective_lr", "hypergradient"):
-                row[key] = {prefix + name: value for name, value in row[key].items()}
-        page[prefix] = build_report(Run("run", rows))
+        page[prefix] = build_report(Run("run", full_history(5, prefix=prefix)))
     longest = "base_model.model.encoder.layer.0"
     assert f'<span title="{longest}"><bdi>{longest}</bdi></span>' in page["base_model.model.encoder."]
     assert re.search(r"\.end, \.rows span \{ direction: rtl; \}", page[""])
     short, long = (float(re.search(r"--names:([\d.]+)rem", html)[1]) for html in page.values())
     assert short < long < 15  # the map keeps most of 60 rem
+
+
+def test_names_break_at_their_seams_and_stay_what_they_are() -> None:
+    html = build_report(
+        Run("a", full_history(3), facts={"model": "Bert2BertForTokenClassification", "data": "a_b.csv"})
+    )
+    assert "<dd>Bert2<wbr>Bert<wbr>For<wbr>Token<wbr>Classification</dd>" in html
+    assert "<dd>a_b.csv</dd>" in html  # short enough for any place
+    assert "Bert2BertForTokenClassification" in "".join(Page(html).texts["dd"])
+
+
+@pytest.mark.parametrize(("steps", "ticks"), [(1, ["1"]), (3, ["1", "2", "3", "4"])])
+def test_a_map_of_one_meta_step_has_its_step_alone_as_a_tick(steps, ticks) -> None:
+    html = build_report(Run("a", full_history(3, steps)))
+    for part in html.split('data-kind="')[2:]:
+        assert re.findall(r'class="tick x[^>]*>(\d+)<', part.split("</section>")[0]) == ticks

@@ -52,7 +52,7 @@ def test_a_folder_tells_its_run(tmp_path) -> None:
     assert run.facts == {
         "model": "ViTForImageClassification",
         "data": "X-rays",
-        "training time": "12 s",
+        "training time": "12.4 s",
         "of it, learning the rates": "0.62 s (5.0 %)",
     }
     assert run.metrics == {"test": {"auroc": 0.95}, "evaluation": {"loss": 0.5}}

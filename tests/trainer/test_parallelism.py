@@ -1,5 +1,8 @@
 """Parallel forms that are refused, and `DataParallel`. DDP and FSDP2 run on real processes in `tests/parallel`."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ from torch import nn
 from transformers import Trainer
 
 from hf_metalr.trainer.parallelism import require_supported_parallelism
+from tests.parallel.launch import ROOT
 from tests.trainer.tiny import ESTIMATORS, arguments, assert_learned, make_trainer, make_vit
 
 parallelism = pytest.importorskip("accelerate.parallelism_config", reason="not in this accelerate")
@@ -20,6 +24,24 @@ def test_processes_that_share_one_replica_are_refused(tmp_path: Path, form: str)
     trainer.accelerator.state.parallelism_config = parallelism.ParallelismConfig(**{f"{form}_size": 2})
     with pytest.raises(ValueError, match=r"parallelism over 2 processes is not supported.*meta_estimator='off'"):
         require_supported_parallelism(trainer)
+
+
+def test_a_launch_whose_processes_would_train_alone_is_refused(tmp_path: Path) -> None:
+    # catches: processes without GPUs that accelerate left unconnected, each writing over the files of the others
+    script = tmp_path / "train.py"
+    script.write_text(
+        "from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments\n"
+        "from tests.trainer.tiny import Images, make_vit\n"
+        "MetaLRTrainer(make_vit(), MetaLRTrainingArguments('out'), train_dataset=Images(4))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    environment.pop("ACCELERATE_USE_CPU", None)  # tests set it, users do not
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(script)]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode != 0
+    assert "is of 2 processes (WORLD_SIZE), but this one trains alone" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("version", [1, 2])

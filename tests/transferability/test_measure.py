@@ -190,7 +190,7 @@ def test_text_models_have_a_profile_with_their_lookup_tables() -> None:
         ({"confidence": 1.0}, "`confidence` must lie strictly"),
         ({"learning_rate": math.nan}, "`learning_rate` must be finite"),
         ({"steps": -1}, "`steps` must be finite and at least 0"),
-        ({"layer_groups": "layer"}, "`grouping` must be one of"),
+        ({"layer_groups": "layer"}, "`layer_groups` must be one of"),
     ],
 )
 def test_unknown_options_are_refused(options, message) -> None:

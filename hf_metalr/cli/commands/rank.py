@@ -48,7 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL=ACCURACY",
         help="what is known of a model beforehand, such as its ImageNet accuracy from 0 to 1",
     )
-    add_data_options(parser, required=True)
+    add_data_options(parser, required=True, several_labels=True)
     _add_score_options(parser)
     work = parser.add_argument_group("work")
     work.add_argument(
@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> str:
     _require_known(priors or {}, options.models)
     from hf_metalr.ranking import rank_backbones
 
-    data = load_data(options)
+    data = load_data(options).without_damaged(options.skip_damaged)
     ranking = rank_backbones(
         options.models,
         data.dataset,
@@ -126,9 +126,12 @@ def _prior(text: str) -> tuple[str, float]:
     """Read `MODEL=ACCURACY`, for argparse."""
     model, _, accuracy = text.rpartition("=")
     try:
-        return model, float(accuracy)
+        prior = float(accuracy)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"must be MODEL=ACCURACY, found '{text}'") from error
+    if not 0 <= prior <= 1:
+        raise argparse.ArgumentTypeError(f"must be an accuracy from 0 to 1, 0.718 for 71.8 %, found '{text}'")
+    return model, prior
 
 
 def _require_known(priors: dict[str, float], models: Sequence[str]) -> None:

@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> str:
     batches = None
     if options.data is not None:
         models = [options.fine_tuned, options.pretrained]
-        data = load_data(options).part(options.max_samples, options.seed)
+        data = load_data(options).part(options.max_samples, options.seed).without_damaged(options.skip_damaged)
         batches = model_batches(data, models, options.batch_size, options.trust_remote_code)
     profile = transferability_profile(
         options.fine_tuned,

@@ -176,3 +176,18 @@ def _kind(feature: Any) -> str:
     if _is_text(feature):
         return "text"
     return str(feature.dtype) if isinstance(feature, Value) else type(feature).__name__
+
+
+def input_files(dataset: Any, column: str, folder: Path | None) -> list[str | None]:
+    """Return the file that each image came from, relative to the folder where it lies there; None where unknown."""
+    from datasets import Image
+
+    if not isinstance(dataset.features[column], Image):
+        return [None] * len(dataset)
+    stored = dataset.select_columns([column]).with_format("arrow")[:].column(0)
+    paths = [path for chunk in stored.chunks for path in chunk.field("path").to_pylist()]
+    return [None if path is None else _shown(Path(path), folder) for path in paths]
+
+
+def _shown(path: Path, folder: Path | None) -> str:
+    return path.relative_to(folder).as_posix() if folder is not None and path.is_relative_to(folder) else path.name

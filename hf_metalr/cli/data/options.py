@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hf_metalr.cli.data.columns import encode_labels, find_input_columns, find_label_column, open_image_paths
+from hf_metalr.cli.data.columns import (
+    encode_labels,
+    find_input_columns,
+    find_label_column,
+    input_files,
+    open_image_paths,
+)
+from hf_metalr.cli.data.damaged import damaged_rows, place_of
 from hf_metalr.cli.data.near import near_misses
 from hf_metalr.cli.data.notes import note
 from hf_metalr.cli.data.sampling import draw_indices
@@ -23,12 +30,14 @@ class Data:
     """One split of a data set, and which of its columns are meant.
 
     rows: the row of each sample in the user's data, for messages, where a part was drawn; None for all in order.
+    folder: what paths of files are told relative to; None for a data set of the Hub.
     """
 
     dataset: Any  # datasets.Dataset, whose import would make `--help` slow
     input_columns: list[str]  # of images or texts; two for pairs of texts
     label_column: str
     rows: Sequence[int] | None = None
+    folder: Path | None = None
 
     def row_of(self, sample: int) -> int:
         """Return the row that a sample has in the user's data."""
@@ -39,7 +48,20 @@ class Data:
         if size is None or size >= len(self.dataset):
             return self
         rows = draw_indices(list(self.dataset[self.label_column]), size, seed)
-        return replace(self, dataset=self.dataset.select(rows), rows=rows)
+        return self._of(rows)
+
+    def without_damaged(self, skip: bool) -> "Data":
+        """Return the samples whose inputs can be read; `UserError` as of `damaged_rows`."""
+        rows = range(len(self.dataset))
+        files = input_files(self.dataset, self.input_columns[0], self.folder)
+        places = [place_of(file, self.row_of(row)) for row, file in zip(rows, files, strict=True)]
+        damaged = damaged_rows(self.dataset, self.input_columns, rows, places, skip=skip)
+        if not damaged:
+            return self
+        return self._of([row for row in rows if row not in damaged])
+
+    def _of(self, rows: Sequence[int]) -> "Data":
+        return replace(self, dataset=self.dataset.select(rows), rows=[self.row_of(row) for row in rows])
 
 
 def add_data_options(
@@ -95,6 +117,9 @@ def add_data_options(
         metavar="N",
         help=f"use at most N {sampled}, of each class its share (default: {max_samples or 'all'})",
     )
+    data.add_argument(
+        "--skip-damaged", action="store_true", help="leave out images that cannot be read and texts that are empty"
+    )
     data.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of every random choice (default: 0)")
 
 
@@ -110,12 +135,20 @@ def load_data(options: argparse.Namespace) -> Data:
     dataset = choose_split(opened, options.split, options.data[0])
     if not len(dataset):
         raise UserError(f"--data '{options.data[0]}' has no rows.")
-    label_column = find_label_column(dataset, options.label_column)
-    input_columns = find_input_columns(dataset, options.input_column, [label_column])
-    source = Path(options.data[0]).expanduser()
+    wanted = options.label_column if isinstance(options.label_column, list) else [options.label_column]
+    label_columns = [find_label_column(dataset, name) for name in wanted]
+    input_columns = find_input_columns(dataset, options.input_column, label_columns)
+    source = Path(options.data[0]).expanduser().absolute()
+    folder = None
     if source.exists():
-        dataset = open_image_paths(dataset, input_columns[0], source if source.is_dir() else source.parent)
-    return Data(number_labels(dataset, label_column), input_columns, label_column)
+        folder = source if source.is_dir() else source.parent
+        dataset = open_image_paths(dataset, input_columns[0], folder)
+    if len(label_columns) > 1:
+        dataset, label_column = one_label_column(dataset, label_columns)
+    else:
+        label_column = label_columns[0]
+        dataset = number_labels(dataset, label_column)
+    return Data(dataset, input_columns, label_column, folder=folder)
 
 
 def number_labels(dataset: Any, column: str) -> Any:
@@ -125,6 +158,17 @@ def number_labels(dataset: Any, column: str) -> Any:
         shown = ", ".join(f"{number} = {name}" for number, name in enumerate(names[:SHOWN]))
         note(f"labels of '{column}': {shown}" + f" and {len(names) - SHOWN} more" * (len(names) > SHOWN))
     return dataset
+
+
+def one_label_column(dataset: Any, columns: Sequence[str]) -> tuple[Any, str]:
+    """Return the data set with one column of lists in place of one column of 0 and 1 per label, and its name."""
+    for column in columns:
+        strange = next((value for value in dataset[column] if value not in (0, 1)), None)
+        if strange is not None or None in dataset[column]:
+            raise UserError(f"--label-column '{column}' must hold 0 and 1, one column per label, found {strange!r}.")
+    name = "+".join(columns)
+    lists = [[int(value) for value in row] for row in zip(*(dataset[column] for column in columns), strict=True)]
+    return dataset.add_column(name, lists), name
 
 
 def choose_split(opened: Any, wanted: str | None, source: str) -> Any:

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hf_metalr.cli.data.columns import MASK_NAMES, find_input_columns, find_label_column, open_image_paths
+from hf_metalr.cli.data.columns import (
+    MASK_NAMES,
+    find_input_columns,
+    find_label_column,
+    input_files,
+    open_image_paths,
+)
 from hf_metalr.cli.data.near import near_misses
 from hf_metalr.cli.data.notes import note
 from hf_metalr.cli.data.options import choose_split
@@ -36,19 +42,7 @@ class Table:
 
     def files(self) -> list[str | None]:
         """Return the file that each input came from, None where the data do not say."""
-        from datasets import Image
-
-        if not isinstance(self.dataset.features[self.input_columns[0]], Image):
-            return [None] * len(self.dataset)
-        column = self.dataset.select_columns(self.input_columns).with_format("arrow")[:].column(0)
-        paths = [path for chunk in column.chunks for path in chunk.field("path").to_pylist()]
-        return [None if path is None else self._shown(path) for path in paths]
-
-    def _shown(self, path: str) -> str:
-        place = Path(path)
-        if self.folder is not None and place.is_relative_to(self.folder):
-            return place.relative_to(self.folder).as_posix()
-        return place.name
+        return input_files(self.dataset, self.input_columns[0], self.folder)
 
     def splits(self, column: str | None) -> list[str | None]:
         """Return which split (train, validation, test) each row is in, None for those that are to be divided.

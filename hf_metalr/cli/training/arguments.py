@@ -63,6 +63,7 @@ def training_arguments(options: argparse.Namespace, task: Task, validated: bool)
         "per_device_train_batch_size": options.batch_size,
         "per_device_eval_batch_size": options.batch_size,
         "dataloader_pin_memory": torch.accelerator.is_available(),
+        "use_cpu": not torch.accelerator.is_available(),  # else several CPU processes would each train alone
         **evaluation_settings(task, validated, options.metric),
         **_given(num_train_epochs=options.epochs, learning_rate=options.learning_rate),
         **_given(hub_model_id=options.push_to_hub or None, hub_private_repo=options.private or None),
@@ -75,7 +76,9 @@ def training_arguments(options: argparse.Namespace, task: Task, validated: bool)
         named = [name for name, value in chosen.items() if name in str(error) or f"{value} " in str(error)]
         place = f"--set {', '.join(named)}: " if named else ""
         raise UserError(f"{place}the training arguments are refused: {error}") from error
-    for name in sorted(_DASHBOARDS.intersection(args.report_to or ()) - set(get_available_reporting_integrations())):
+    for name in sorted(
+        _DASHBOARDS.intersection(list(args.report_to or [])) - set(get_available_reporting_integrations())
+    ):
         raise UserError(f"--set report_to: {name} is not installed: `pip install {name}`, or leave it out.")
     return args
 

@@ -33,9 +33,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         pairs=True,
         split="the one split to use and to divide (default: all, as they are)",
     )
-    parser.add_argument(
-        "--skip-damaged", action="store_true", help="leave out images that cannot be read and texts that are empty"
-    )
     _add_split_options(parser)
     _add_training_options(parser)
     add_field_options(parser)

@@ -6,16 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hf_metalr.cli.data.damaged import damaged_rows, place_of
 from hf_metalr.cli.data.notes import note
 from hf_metalr.cli.data.options import number_labels
 from hf_metalr.cli.data.sampling import draw_indices
 from hf_metalr.cli.data.table import Table, load_table
 from hf_metalr.cli.errors import UserError, process_index
 from hf_metalr.cli.training.arguments import training_arguments
-from hf_metalr.cli.training.damaged import without_damaged
 from hf_metalr.cli.training.options import as_mapping
 from hf_metalr.cli.training.report import keep_splits, splits_record
 from hf_metalr.hub.figure import FIGURE_NAME
+from hf_metalr.trainer.recovery import last_complete_checkpoint
 from hf_metalr.training.augmentation import LIGHT, MEDICAL, Augmentation
 from hf_metalr.training.fit import fit, make_trainer
 from hf_metalr.training.models import Loaded, load_model
@@ -91,6 +92,8 @@ def _train(options: argparse.Namespace, table: Table, study: Study, loaded: Load
         folder.mkdir(parents=True, exist_ok=True)
         shares = {"validation": options.validation_size, "test": options.test_size}
         keep_splits(folder, splits_record(table, study.splits, options.seed, shares), options.resume)
+    if options.resume and not (folder.is_dir() and last_complete_checkpoint(folder, args.world_size)):
+        note(f"--resume: no whole checkpoint in '{folder}' yet, so the training starts anew")
     metrics = fit(trainer, study, loaded, options.resume)
     about = _about_the_data(options, table) | {"tasks": study.task.hub_task}
     if process_index() == 0:
@@ -165,7 +168,7 @@ def _settle_splits(options: argparse.Namespace, table: Table, targets: Targets) 
             rows[i] for i in draw_indices([_drawable(targets, r) for r in rows], options.max_samples, options.seed)
         ]
     mask_column = table.label_columns[0] if targets.mask_values else None
-    splits = without_damaged(table, splits, mask_column, options.skip_damaged)
+    splits = _without_damaged(table, splits, mask_column, options.skip_damaged)
     if groups is not None and (shared := groups_on_two_sides(splits, groups)):
         note(f"warning: the data's own splits share {len(shared)} groups, such as {shared[0]!r}: scores will flatter")
     if len(targets.names) > len(targets.values) / 2 and isinstance(targets.values[0], int):
@@ -177,6 +180,18 @@ def _settle_splits(options: argparse.Namespace, table: Table, targets: Targets) 
         note(f"warning: no training sample has {', '.join(unseen[:10])}: a model cannot learn what it never sees")
     note("splits: " + ", ".join(f"{name} {len(rows)}" for name, rows in splits.items()))
     return splits
+
+
+def _without_damaged(
+    table: Table, splits: dict[str, list[int]], mask_column: str | None, skip: bool
+) -> dict[str, list[int]]:
+    rows = [row for part in splits.values() for row in part]
+    places = [place_of(file, row) for row, file in enumerate(table.files())]
+    damaged = damaged_rows(table.dataset, table.input_columns, rows, places, mask_column, skip)
+    kept = {name: [row for row in part if row not in damaged] for name, part in splits.items()}
+    if lost := [name for name, part in kept.items() if not part]:
+        raise UserError(f"--skip-damaged leaves nothing of the split '{lost[0]}'. Mend its inputs, or add others.")
+    return kept
 
 
 def _drawable(targets: Targets, row: int) -> Any:
