@@ -173,6 +173,30 @@ def test_text_features(tmp_path: Path, settings: dict, estimator: str) -> None:
     assert_learned(trainer)
 
 
+def test_meta_batches_are_drawn_without_grouping_by_length(tmp_path: Path) -> None:
+    grouped = (
+        {"train_sampling_strategy": "group_by_length"}
+        if "train_sampling_strategy" in FIELDS
+        else {"group_by_length": True}
+    )
+    drawn = []
+    for name, settings in (("plain", {}), ("grouped", grouped)):
+        trainer = make_trainer(tmp_path / name, make_bert(), Texts(48), meta_estimator="lookahead", **settings)
+        losses: list[list[list[int]]] = []
+        compute = trainer.compute_loss
+
+        def noted(model, inputs, *args, compute=compute, losses=losses, **kwargs):
+            losses.append(inputs["input_ids"].tolist())
+            return compute(model, inputs, *args, **kwargs)
+
+        trainer.compute_loss = noted
+        trainer.train()
+        drawn.append((losses[0::2], losses[1::2]))  # training and meta batches take turns
+    (plain_train, plain_meta), (grouped_train, grouped_meta) = drawn
+    assert grouped_meta == plain_meta
+    assert grouped_train != plain_train
+
+
 def test_schedule_free_optimizers_are_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="running average of its steps"):
         arguments(tmp_path, optim="schedule_free_adamw")

@@ -62,6 +62,23 @@ def test_other_schedulers_train(tmp_path: Path, scheduler: str) -> None:
     assert len(set(trainer.learning_rates.values())) > 2
 
 
+def test_a_plateau_scales_the_learned_rates_themselves(tmp_path: Path) -> None:
+    # catches: a cut that the next meta step takes back
+    trainer = make_trainer(
+        tmp_path,
+        lr_update="log_adam",
+        hyper_lr=1e-9,
+        max_steps=4,
+        lr_scheduler_type="reduce_lr_on_plateau",
+        lr_scheduler_kwargs={"factor": 0.5, "patience": 0, "threshold": 0.99},  # no loss is good enough after the first
+        eval_strategy="steps",
+        eval_steps=1,
+        eval_dataset=Images(6),
+    )
+    trainer.train()
+    assert trainer.learning_rates == pytest.approx(dict.fromkeys(GROUPS, 1e-3 * 0.5**3), rel=1e-6)
+
+
 def test_the_backbone_starts_at_its_share_of_the_rate(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, backbone_lr_scale=0.1, hyper_lr=1e-9)
     trainer.train()

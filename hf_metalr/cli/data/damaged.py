@@ -1,6 +1,6 @@
 """What becomes of inputs that cannot be read: all are named before the work begins, or left out if the user says so."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hf_metalr.cli.data.notes import note
@@ -13,9 +13,10 @@ def damaged_rows(
     dataset: Any,
     columns: Sequence[str],
     rows: Sequence[int],
-    places: Sequence[str],
+    files: Callable[[], Sequence[str | None]],
     mask_column: str | None = None,
     skip: bool = False,
+    row_of: Callable[[int], int] = int,
 ) -> set[int]:
     """Return which of these rows cannot be read, and tell the user which.
 
@@ -23,9 +24,11 @@ def damaged_rows(
         dataset: the table.
         columns: of the inputs.
         rows: to look at.
-        places: what each row of the table is called, such as its file.
+        files: gives the file of each row of the table, None where unknown; called only if there is damage, since it
+            may read all that is stored.
         mask_column: of a segmentation.
         skip: whether such rows are to be left out.
+        row_of: the number of a row in the user's data, for messages; by default the same.
 
     Raises:
         UserError: there are such rows and they are not to be skipped, or nothing else is left.
@@ -35,7 +38,11 @@ def damaged_rows(
     damaged = find_damaged(dataset, columns, rows, mask_column)
     if not damaged:
         return set()
-    shown = "; ".join(f"{places[row]}: {reason}" for row, reason in list(damaged.items())[:SHOWN])
+    names = files()
+    shown = "; ".join(
+        f"row {row_of(row)}: {reason}" if names[row] is None else f"'{names[row]}': {reason}"
+        for row, reason in list(damaged.items())[:SHOWN]
+    )
     found = (
         f"{len(damaged)} of {len(rows)} inputs in column '{columns[0]}' cannot be read: {shown}"
         f"{'; …' if len(damaged) > SHOWN else ''}"
@@ -46,8 +53,3 @@ def damaged_rows(
         raise UserError(f"--skip-damaged leaves nothing: {found}.")
     note(f"left out: {found}")
     return set(damaged)
-
-
-def place_of(file: str | None, row: int) -> str:
-    """Return what a row is called in messages."""
-    return f"row {row}" if file is None else f"'{file}'"

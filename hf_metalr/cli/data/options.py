@@ -13,7 +13,7 @@ from hf_metalr.cli.data.columns import (
     input_files,
     open_image_paths,
 )
-from hf_metalr.cli.data.damaged import damaged_rows, place_of
+from hf_metalr.cli.data.damaged import damaged_rows
 from hf_metalr.cli.data.near import near_misses
 from hf_metalr.cli.data.notes import note
 from hf_metalr.cli.data.sampling import draw_indices
@@ -53,9 +53,14 @@ class Data:
     def without_damaged(self, skip: bool) -> "Data":
         """Return the samples whose inputs can be read; `UserError` as of `damaged_rows`."""
         rows = range(len(self.dataset))
-        files = input_files(self.dataset, self.input_columns[0], self.folder)
-        places = [place_of(file, self.row_of(row)) for row, file in zip(rows, files, strict=True)]
-        damaged = damaged_rows(self.dataset, self.input_columns, rows, places, skip=skip)
+        damaged = damaged_rows(
+            self.dataset,
+            self.input_columns,
+            rows,
+            lambda: input_files(self.dataset, self.input_columns[0], self.folder),
+            skip=skip,
+            row_of=self.row_of,
+        )
         if not damaged:
             return self
         return self._of([row for row in rows if row not in damaged])

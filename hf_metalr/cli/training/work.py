@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hf_metalr.cli.data.damaged import damaged_rows, place_of
+from hf_metalr.cli.data.damaged import damaged_rows
 from hf_metalr.cli.data.notes import note
 from hf_metalr.cli.data.options import number_labels
 from hf_metalr.cli.data.sampling import draw_indices
@@ -186,8 +186,7 @@ def _without_damaged(
     table: Table, splits: dict[str, list[int]], mask_column: str | None, skip: bool
 ) -> dict[str, list[int]]:
     rows = [row for part in splits.values() for row in part]
-    places = [place_of(file, row) for row, file in enumerate(table.files())]
-    damaged = damaged_rows(table.dataset, table.input_columns, rows, places, mask_column, skip)
+    damaged = damaged_rows(table.dataset, table.input_columns, rows, table.files, mask_column, skip)
     kept = {name: [row for row in part if row not in damaged] for name, part in splits.items()}
     if lost := [name for name, part in kept.items() if not part]:
         raise UserError(f"--skip-damaged leaves nothing of the split '{lost[0]}'. Mend its inputs, or add others.")
