@@ -41,6 +41,7 @@ def main(epochs: int = 3) -> dict[str, float]:
         raise RuntimeError(f"The processes learned different rates: {everywhere}.")
     if accelerator.is_main_process:
         print(f"{accelerator.num_processes} processes agree:", engine.learning_rates)
+    accelerator.end_training()  # ends the process group; a process that leaves it open may crash when it exits
     return engine.learning_rates
 
 
