@@ -22,7 +22,7 @@ LAYERS = {
     "eight_bits": 3,
     "environment": 3,
     "hub": 3,
-    "quiet_loading": 3,
+    "loading": 3,
     "trainer": 3,
     "transferability": 3,
     "ranking": 3,

@@ -10,7 +10,7 @@ from torch import nn
 
 from hf_metalr.engine.no_trace import isolated_rng, mixed_seed
 from hf_metalr.layer_groups import make_layer_groups
-from hf_metalr.quiet_loading import quiet_loading
+from hf_metalr.loading import first_line, quiet_loading, read_config
 from hf_metalr.ranking.samples import Modality
 
 _MODALITY = {"pixel_values": "image", "input_ids": "text"}
@@ -42,16 +42,8 @@ class Checkpoint:
         Raises:
             ValueError: there is no such model, it takes other inputs, or it has no processor.
         """
-        from transformers import AutoConfig
-
         place = os.fspath(source)
-        try:
-            config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code)
-        except (OSError, ValueError) as error:
-            raise ValueError(
-                f"`models`: {place!r} is neither a folder with a model nor a Hub model within reach "
-                f"({_first_line(error)})"
-            ) from error
+        config = read_config(place, trust_remote_code, "`models`:")
         found = _modality(config, modality)
         if found != modality:
             raise ValueError(
@@ -74,7 +66,7 @@ class Checkpoint:
                 )
             except (OSError, ValueError, RuntimeError, SafetensorError) as error:
                 raise ValueError(
-                    f"`models`: the weights of {self.source!r} cannot be read ({_first_line(error)})"
+                    f"`models`: the weights of {self.source!r} cannot be read ({first_line(error)})"
                 ) from error
         missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
         head = {name for group in make_layer_groups(model) if group.is_head for name in group.parameter_names}
@@ -140,11 +132,7 @@ def _processor(place: str, modality: Modality, trust_remote_code: bool) -> Any:
         return processor
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"`models`: {place!r} has no {kind} ({_first_line(error)}). Features of wrongly prepared {modality}s would "
+            f"`models`: {place!r} has no {kind} ({first_line(error)}). Features of wrongly prepared {modality}s would "
             f"mislead, so none is assumed: save that of the model it was trained from beside it, as in "
             f"{auto.__name__}.from_pretrained(base_model).save_pretrained({place!r})."
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0]

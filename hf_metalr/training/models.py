@@ -8,7 +8,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from hf_metalr.quiet_loading import quiet_loading
+from hf_metalr.loading import first_line, quiet_loading, read_config
 from hf_metalr.training.tasks import Task
 
 # PyTorch's share of the newest batch in the running statistics. Some conversions from TensorFlow carry its "momentum",
@@ -58,13 +58,8 @@ def load_model(
     """
     import transformers
 
+    config = read_config(source, trust_remote_code)
     common = {"trust_remote_code": trust_remote_code}
-    try:
-        config = transformers.AutoConfig.from_pretrained(source, **common)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"The model '{source}' is neither a folder with a model nor a Hub model within reach ({_first_line(error)})"
-        ) from error
     _configure(config, task, names, settings or {}, source)
     processor = _load_processor(source, task, common)
     torch.manual_seed(seed)
@@ -80,7 +75,7 @@ def load_model(
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:  # the last: of a file that ends early
         raise ValueError(
-            f"The model '{source}' cannot be loaded for {task.name} of {task.modality}s ({_first_line(error)})"
+            f"The model '{source}' cannot be loaded for {task.name} of {task.modality}s ({first_line(error)})"
         ) from error
     if task.modality == "text":
         model.config.pad_token_id = processor.pad_token_id
@@ -109,7 +104,7 @@ def _load_processor(source: str, task: Task, common: dict[str, Any]) -> Any:
         processor = auto.from_pretrained(source, **common)
     except (OSError, ValueError, ImportError) as error:
         raise ValueError(
-            f"The model '{source}' has no {kind} for {task.modality}s ({_first_line(error)}). Is it a model for "
+            f"The model '{source}' has no {kind} for {task.modality}s ({first_line(error)}). Is it a model for "
             "another kind of input? Otherwise save that of the model it came from beside it."
         ) from error
     if task.modality == "text" and processor.pad_token is None:
@@ -155,7 +150,3 @@ def _note_momentum(model: nn.Module) -> list[str]:
     for module in layers:
         module.momentum = USUAL_MOMENTUM
     return [f"BatchNorm momentum {found} {rule}: set to {USUAL_MOMENTUM}"]
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0]

@@ -14,7 +14,7 @@ from torch.distributed.tensor import DTensor
 
 from hf_metalr.engine.no_trace import isolated_rng
 from hf_metalr.layer_groups.parameter_names import unwrap, without_adapter
-from hf_metalr.quiet_loading import quiet_loading
+from hf_metalr.loading import first_line, quiet_loading
 
 Source = nn.Module | Mapping[str, Tensor] | str | Path
 
@@ -146,7 +146,7 @@ def _load(source: str, name: str, like: nn.Module | None, trust_remote_code: boo
                 output_loading_info=True,
             )
     except (OSError, SafetensorError) as error:
-        reason = str(error).strip().split("\n")[0]
+        reason = first_line(error)
         raise ValueError(
             f"`{name}`: {source!r} is neither a readable checkpoint folder nor a Hub model within reach ({reason})."
         ) from error

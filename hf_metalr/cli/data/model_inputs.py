@@ -7,6 +7,7 @@ from typing import Any
 from hf_metalr.cli.data.options import Data
 from hf_metalr.cli.errors import UserError
 from hf_metalr.eight_bits import require_eight_bits
+from hf_metalr.loading import first_line
 
 # What Transformers calls the classes of a model that was not told their names.
 _UNNAMED = re.compile(r"LABEL_\d+|\d+")
@@ -91,7 +92,7 @@ def _first_that_loads(auto: Any, models: Sequence[str], kind: str, trust_remote_
             reason = error
     raise UserError(
         f"{' and '.join(repr(model) for model in models)} must have a{'n' if kind[0] == 'i' else ''} {kind} to read "
-        f"these data, found none. Is it a model for another kind of input? ({str(reason).strip().splitlines()[0]})"
+        f"these data, found none. Is it a model for another kind of input? ({first_line(reason)})"
     )
 
 
