@@ -39,10 +39,10 @@ def damaged_rows(
     if not damaged:
         return set()
     names = files()
-    shown = "; ".join(
-        f"row {row_of(row)}: {reason}" if names[row] is None else f"'{names[row]}': {reason}"
-        for row, reason in list(damaged.items())[:SHOWN]
-    )
+    inputs_of: dict[str, list[str]] = {}
+    for row, reason in list(damaged.items())[:SHOWN]:
+        inputs_of.setdefault(reason, []).append(f"row {row_of(row)}" if names[row] is None else f"'{names[row]}'")
+    shown = "; ".join(f"{', '.join(inputs)}: {reason}" for reason, inputs in inputs_of.items())
     found = (
         f"{len(damaged)} of {len(rows)} inputs in column '{columns[0]}' cannot be read: {shown}"
         f"{'; …' if len(damaged) > SHOWN else ''}"
