@@ -63,6 +63,7 @@ def make_trainer(
         "per_device_train_batch_size": cell.batch,
         "per_device_eval_batch_size": 64,
         "learning_rate": cell.rate,
+        "optim": "adamw_torch_fused",  # Trainer's choice from torch 2.8 on; what is built by hand is the same one
         "lr_scheduler_type": "constant",
         "seed": cell.seed,
         "use_cpu": True,
