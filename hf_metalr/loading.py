@@ -1,10 +1,12 @@
 """What every place that loads a pre-trained model does: read its configuration, quietly, with errors of one line."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
+
+from hf_metalr.checked_json import read_object
+
+_MOST_BYTES = 2**20  # of an adapter's configuration, which has about a thousand
 
 
 def read_config(source: str, trust_remote_code: bool, subject: str = "The model") -> Any:
@@ -27,8 +29,7 @@ def read_config(source: str, trust_remote_code: bool, subject: str = "The model"
         if base is not None:
             raise ValueError(
                 f"{subject} '{source}' is a PEFT adapter for {base}, no model by itself. Use that model, or merge the "
-                "two and save them: "
-                "`AutoPeftModel.from_pretrained(...).merge_and_unload().save_pretrained(folder)`."
+                "two and save them: `AutoPeftModel.from_pretrained(...).merge_and_unload().save_pretrained(folder)`."
             ) from error
         raise ValueError(
             f"{subject} '{source}' is neither a folder with a model nor a Hub model within reach ({first_line(error)})"
@@ -59,10 +60,9 @@ def _base_of_adapter(source: str) -> str | None:
 
     try:
         file = find_adapter_config_file(source)
-        content = json.loads(Path(file).read_text(encoding="utf-8")) if file else None
+        if file is None:
+            return None
+        base = read_object(file, _MOST_BYTES, "adapter").get("base_model_name_or_path")
     except (OSError, ValueError):
         return None
-    if not isinstance(content, dict):
-        return None
-    base = content.get("base_model_name_or_path")
-    return f"'{base}'" if base else "another model"
+    return repr(str(base)[:200]) if base else "another model"

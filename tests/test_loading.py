@@ -24,7 +24,10 @@ def test_an_adapter_is_told_with_the_model_it_is_for(tmp_path):
         read_config(str(folder), False)
 
 
-@pytest.mark.parametrize("content", [None, "[]", "{"])
+TOO_LARGE = json.dumps({"base_model_name_or_path": "a" * 2**20})
+
+
+@pytest.mark.parametrize("content", [None, "[]", "{", TOO_LARGE], ids=["none", "list", "broken", "too large"])
 def test_what_is_no_model_and_no_readable_adapter(tmp_path, content):
     if content is not None:
         (tmp_path / "adapter_config.json").write_text(content)

@@ -12,6 +12,7 @@ from huggingface_hub import ModelCard
 from transformers import AutoModelForSequenceClassification, BertTokenizer, ViTImageProcessor
 
 from hf_metalr.hub import LEARNED_RATES_NAME, LearnedRates
+from hf_metalr.loading import read_config
 from hf_metalr.trainer import publication, warm_start
 from tests.hub.loopback import HOME, IMAGES, PUBLIC, TOKEN, card, files, hub, trained
 from tests.trainer.tiny import Images, Texts, make_bert, make_trainer, make_vit
@@ -139,6 +140,8 @@ def test_an_adapter_is_pushed_and_loaded_as_the_card_says(folder):
     tokens = Texts(4).tokens
     with torch.no_grad():
         assert torch.equal(loaded_as_the_card_says()(tokens).logits, trainer.model.eval()(tokens).logits)
+    with pytest.raises(ValueError, match="'alice/scans' is a PEFT adapter for 'alice/base', no model by itself"):
+        read_config("alice/scans", trust_remote_code=False)
 
 
 @pytest.mark.parametrize("known", [None, "alice/base"])

@@ -113,7 +113,7 @@ def test_many_groups_are_named_by_a_colour_bar_from_the_input_on_top(groups, nam
     assert all(box.x1 <= figure.bbox.x1 for box in boxes)
 
 
-@pytest.mark.parametrize("high", [1.01e-4, 2e-4, 6e-4, 5e-3, 5e-2, 5])
+@pytest.mark.parametrize("high", [1.01e-4, 2e-4, 6e-4, 5e-3, 5e-2, 9e-2, 5])
 def test_axis_has_enough_ticks_at_any_range(high):
     rows = [{"step": step, "base_lr": {"stem": 1e-4, "head": high}} for step in (1, 2)]
     for figure, number in ((plot_learning_rates(rows), 0), (plot_learning_rates_heatmap(rows), 1)):

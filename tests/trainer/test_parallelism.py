@@ -14,12 +14,11 @@ from hf_metalr.trainer.parallelism import require_supported_parallelism
 from tests.parallel.launch import ROOT
 from tests.trainer.tiny import ESTIMATORS, arguments, assert_learned, make_trainer, make_vit
 
-parallelism = pytest.importorskip("accelerate.parallelism_config", reason="not in this accelerate")
-
 
 @pytest.mark.parametrize("form", ["tp", "cp", "sp"])
 def test_processes_that_share_one_replica_are_refused(tmp_path: Path, form: str) -> None:
     # catches: meta batches that differ between the processes of one replica
+    parallelism = pytest.importorskip("accelerate.parallelism_config", reason="not in this accelerate")
     trainer = make_trainer(tmp_path)
     trainer.accelerator.state.parallelism_config = parallelism.ParallelismConfig(**{f"{form}_size": 2})
     with pytest.raises(ValueError, match=r"parallelism over 2 processes is not supported.*meta_estimator='off'"):
