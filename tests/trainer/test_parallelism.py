@@ -25,13 +25,14 @@ def test_processes_that_share_one_replica_are_refused(tmp_path: Path, form: str)
         require_supported_parallelism(trainer)
 
 
-def test_a_launch_whose_processes_would_train_alone_is_refused(tmp_path: Path) -> None:
+def test_processes_of_a_launch_are_connected_or_refused(tmp_path: Path) -> None:
     # catches: processes without GPUs that accelerate left unconnected, each writing over the files of the others
     script = tmp_path / "train.py"
     script.write_text(
         "from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments\n"
         "from tests.trainer.tiny import Images, make_vit\n"
-        "MetaLRTrainer(make_vit(), MetaLRTrainingArguments('out'), train_dataset=Images(4))\n"
+        "trainer = MetaLRTrainer(make_vit(), MetaLRTrainingArguments('out'), train_dataset=Images(4))\n"
+        "print(trainer.args.world_size, flush=True)\n"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     environment.pop("ACCELERATE_USE_CPU", None)  # tests set it, users do not
@@ -39,8 +40,9 @@ def test_a_launch_whose_processes_would_train_alone_is_refused(tmp_path: Path) -
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
-    assert done.returncode != 0
-    assert "is of 2 processes (WORLD_SIZE), but this one trains alone" in done.stderr, done.stderr
+    refused = done.returncode != 0 and "is of 2 processes (WORLD_SIZE), but this one trains alone" in done.stderr
+    connected = done.stdout.split() == ["2", "2"]  # as accelerate 1.3 does by itself
+    assert refused or connected, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -48,8 +50,9 @@ def test_only_fsdp2_is_supported(tmp_path: Path, version: int) -> None:
     # accelerate makes no FSDP run without an accelerator, so the plug-in is put where a GPU machine would have it
     trainer = make_trainer(tmp_path)
     trainer.is_fsdp_enabled = True
-    trainer.accelerator.state.fsdp_plugin = FullyShardedDataParallelPlugin(fsdp_version=version)
+    trainer.accelerator.state.fsdp_plugin = plugin = FullyShardedDataParallelPlugin()  # version 1, if it has one
     if version == 2:
+        plugin.fsdp_version = 2
         require_supported_parallelism(trainer)
     else:
         with pytest.raises(ValueError, match="Set fsdp_version to 2"):
