@@ -19,6 +19,8 @@ LAYERS = {
     "engine": 2,
     "features": 2,
     "checked_json": 3,
+    "errors": 0,
+    "data": 2,
     "eight_bits": 3,
     "environment": 3,
     "hub": 3,

@@ -1,0 +1,1 @@
+"""The one reader: finds, decodes and prepares the data of every command."""

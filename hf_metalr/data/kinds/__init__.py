@@ -1,0 +1,1 @@
+"""What `data` may name, one file a kind. Each opens its source and returns an `Opened`."""
