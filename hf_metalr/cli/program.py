@@ -2,11 +2,9 @@
 
 import argparse
 import os
-import re
 import sys
 import time
 import traceback
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from importlib.metadata import version
@@ -14,7 +12,9 @@ from typing import Any, NoReturn
 
 from hf_metalr.cli.command import Command, find_commands
 from hf_metalr.cli.config_file import apply_config
-from hf_metalr.cli.errors import in_one_line, is_first_here, is_users_fault, process_index
+from hf_metalr.cli.errors import is_users_fault, spelt_for
+from hf_metalr.cli.telling import telling
+from hf_metalr.processes import is_first_here, process_index
 
 DONE, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
 PATIENCE = 20.0  # seconds; processes of one launch reach the same mistake within a few of each other
@@ -43,13 +43,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     commands = find_commands()
+    parser, parsers = _build_parsers(commands)
     try:
         with nullcontext() if is_first_here() else _no_output():
-            options = _parse(arguments, commands)
+            options = _parse(arguments, parser, parsers)
     except SystemExit as ended:  # argparse has printed its help or its complaint
         return ended.code if isinstance(ended.code, int) else USAGE
     try:
-        with _only_results_on_stdout():
+        with redirect_stdout(sys.stderr), telling():
             text = commands[options.command].run(options)
         if process_index() == 0:
             _print(text)
@@ -61,17 +62,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         if options.debug:
             traceback.print_exc()
-        _complain(options.command, _in_options(in_one_line(error), _build_parsers(commands)[1][options.command]))
+        _complain(options.command, spelt_for(parsers[options.command], error))
         return FAULT
     return DONE
 
 
-def _parse(arguments: list[str], commands: dict[str, Command]) -> argparse.Namespace:
+def _parse(
+    arguments: list[str], parser: argparse.ArgumentParser, parsers: dict[str, argparse.ArgumentParser]
+) -> argparse.Namespace:
     """Read the arguments; help, version and usage errors end in `SystemExit`."""
-    parser, parsers = _build_parsers(commands)
     if not arguments or arguments[0] not in parsers:
         parser.parse_args(arguments)  # help, version, or an unknown command
-        parser.error(f"a command is missing, one of: {', '.join(commands)}")
+        parser.error(f"a command is missing, one of: {', '.join(parsers)}")
     name, rest = arguments[0], arguments[1:]
     chosen = parsers[name]
     if {"-h", "--help"} & set(rest):
@@ -139,31 +141,11 @@ def _no_output() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _only_results_on_stdout() -> Iterator[None]:
-    """Send what libraries print to standard error, and show each warning as one line."""
-    with redirect_stdout(sys.stderr), warnings.catch_warnings():
-        warnings.showwarning = _show_warning  # type: ignore[assignment]  # it needs the message only
-        yield
-
-
-def _show_warning(message: Warning | str, *_: object) -> None:
-    if process_index() == 0:
-        print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
-
-
 def _print(text: str) -> None:
     try:
         print(text, flush=True)
     except BrokenPipeError:  # `| head` has seen enough; without this the interpreter complains again when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _in_options(message: str, parser: argparse.ArgumentParser) -> str:
-    """Call parameters of the library, which stand in backticks, as the command line does."""
-    options = {action.dest: action.option_strings[0] for action in parser._actions if action.option_strings}
-    options["dataset"] = options.get("data", "--data")
-    return re.sub(r"`([a-z_]+)`", lambda found: options.get(found[1], found[0]), message)
 
 
 def _complain(command: str, message: str) -> None:

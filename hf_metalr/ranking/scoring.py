@@ -66,6 +66,9 @@ class Scorer:
     used, because fewer samples have less evidence. Of classes the halves keep the shares. On simulated features with
     correlated channels the intervals had 0.8 to 1.0 times the width that real repetitions have; the H-score of white
     noise, whose shrinkage jumps from sample to sample, has intervals of half the right width.
+
+    With **groups** (N,), such as patients, no sample is judged by its own group, and whole groups are drawn instead of
+    samples: images of one patient are no independent evidence.
     """
 
     names: tuple[str, ...]
@@ -73,6 +76,7 @@ class Scorer:
     folds: int
     bootstraps: int
     seed: int
+    groups: Tensor | None = None
 
     def values(self, features: Tensor, targets: Tensor) -> dict[str, float]:
         """Return the value of each score of a layer; LEEP belongs to no layer."""
@@ -101,8 +105,8 @@ class Scorer:
 
     def _hits(self, name: str) -> Callable[[Tensor, Tensor], Tensor]:
         if name == NEAREST_NEIGHBOR:
-            return partial(functions.nearest_neighbor_hits, k=self.k)
-        return partial(functions.linear_probe_hits, folds=self.folds, seed=self.seed)
+            return partial(functions.nearest_neighbor_hits, k=self.k, groups=self.groups)
+        return partial(functions.linear_probe_hits, folds=self.folds, seed=self.seed, groups=self.groups)
 
     def _function(self, name: str) -> Callable[[Tensor, Tensor], float]:
         if name in (NEAREST_NEIGHBOR, LINEAR_PROBE):
@@ -115,21 +119,27 @@ class Scorer:
 
     def _of_hits(self, hits: Tensor) -> Estimate:
         generator = torch.Generator().manual_seed(self.seed)
-        drawn = [
-            hits[torch.randint(len(hits), (len(hits),), generator=generator)].mean() for _ in range(self.bootstraps)
-        ]
+        members = torch.arange(len(hits)) if self.groups is None else torch.unique(self.groups, return_inverse=True)[1]
+        count = int(members.max()) + 1
+        sizes = torch.zeros(count, dtype=hits.dtype).index_add_(0, members, torch.ones_like(hits))
+        sums = torch.zeros(count, dtype=hits.dtype).index_add_(0, members, hits)
+        draws = (torch.randint(count, (count,), generator=generator) for _ in range(self.bootstraps))
+        drawn = [sums[draw].sum() / sizes[draw].sum() for draw in draws]
         return Estimate(float(hits.mean()), torch.stack(drawn), is_bootstrap=True)
 
     def _of_halves(self, function: Callable[[Tensor, Tensor], float], features: Tensor, targets: Tensor) -> Estimate:
         value = function(features, targets)
         generator = torch.Generator().manual_seed(self.seed)
-        halves = [_half(targets, generator) for _ in range(HALF_SAMPLES)]
+        halves = [
+            _half(targets, generator) if self.groups is None else _half_of_groups(self.groups, generator)
+            for _ in range(HALF_SAMPLES)
+        ]
         values = [function(features[half], _used(targets[half])) for half in halves]
         spread = torch.tensor(values, dtype=torch.float64)
         spread = spread[torch.isfinite(spread)]  # half of the samples can be explained exactly where all cannot
         if len(spread) < 2:  # no interval is to be had, and none would claim certainty: undefined, as an exact fit is
             return Estimate(float("inf"), torch.zeros(1, dtype=torch.float64), is_bootstrap=False)
-        kept = len(halves[0])
+        kept = sum(map(len, halves)) / len(halves)
         scale = (kept / max(len(targets) - kept, 1)) ** 0.5
         return Estimate(value, value + scale * (spread - spread.mean()), is_bootstrap=False)
 
@@ -163,6 +173,14 @@ def _half(targets: Tensor, generator: torch.Generator) -> Tensor:
     sizes = torch.bincount(targets)
     within = torch.arange(len(targets)) - (sizes.cumsum(0) - sizes)[targets[by_class]]
     return by_class[within < (sizes[targets[by_class]] + 1) // 2]
+
+
+def _half_of_groups(groups: Tensor, generator: torch.Generator) -> Tensor:
+    """Indices of the samples of half the groups, without replacement."""
+    names, members = torch.unique(groups, return_inverse=True)
+    chosen = torch.zeros(len(names), dtype=torch.bool)
+    chosen[torch.randperm(len(names), generator=generator)[: (len(names) + 1) // 2]] = True
+    return chosen[members].nonzero().squeeze(1)
 
 
 def _used(targets: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """A linear probe: a ridge classifier on the features, judged on samples that it did not see."""
 
+import warnings
+
 import torch
 from torch import Tensor
 
@@ -24,7 +26,9 @@ def linear_probe_accuracy(features: Tensor, labels: Tensor, folds: int = 5, seed
     return float(linear_probe_hits(features, labels, folds, seed).double().mean())
 
 
-def linear_probe_hits(features: Tensor, labels: Tensor, folds: int = 5, seed: int = 0) -> Tensor:
+def linear_probe_hits(
+    features: Tensor, labels: Tensor, folds: int = 5, seed: int = 0, groups: Tensor | None = None
+) -> Tensor:
     """Say of each sample whether a ridge classifier fitted without its fold gives its label; a boolean tensor (N,).
 
     The classifier regresses the 0/1 columns of the classes on the features with an intercept,
@@ -45,6 +49,8 @@ def linear_probe_hits(features: Tensor, labels: Tensor, folds: int = 5, seed: in
         labels: (N,) non-negative integers, at least two classes; gaps are allowed.
         folds: number of parts, from 2 to N; each is held out once.
         seed: of the draw of the folds. The global random state is left alone.
+        groups: (N,) integers, such as patients: no two folds share one, and classes are spread as far as that allows.
+            None: no groups.
 
     Raises:
         ValueError: features that are not a finite matrix, labels that are not two or more classes of its rows, or
@@ -55,10 +61,12 @@ def linear_probe_hits(features: Tensor, labels: Tensor, folds: int = 5, seed: in
     if not 2 <= folds <= len(features):
         raise ValueError(f"`folds` must be from 2 to {len(features)}, the number of samples; found {folds}.")
     channels, targets = narrowed(centred(features)), one_hot(labels)
-    fold_of = _stratified_folds(labels, folds, seed)
+    fold_of = _stratified_folds(labels, folds, seed) if groups is None else _group_folds(labels, groups, folds, seed)
     answers = torch.empty_like(labels)
     for fold in range(folds):
         held_out = fold_of == fold
+        if not held_out.any():  # a fold that no group was left for
+            continue
         scores = _ridge(channels[~held_out], targets[~held_out], channels[held_out])
         answers[held_out] = scores.argmax(dim=1)
     return answers == labels
@@ -70,6 +78,21 @@ def _stratified_folds(labels: Tensor, folds: int, seed: int) -> Tensor:
     by_class = shuffled[labels[shuffled].argsort(stable=True)]
     fold_of = torch.empty_like(labels)
     fold_of[by_class] = torch.arange(len(labels), device=labels.device) % folds
+    return fold_of
+
+
+def _group_folds(labels: Tensor, groups: Tensor, folds: int, seed: int) -> Tensor:
+    """Deal whole groups to the folds so that classes are spread; (N,) fold numbers."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    if folds > len(torch.unique(groups)):
+        raise ValueError(f"`folds` must be at most {len(torch.unique(groups))}, the number of groups; found {folds}.")
+    fold_of = torch.empty_like(labels)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")  # spread as far as it goes
+        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+        for fold, (_, rows) in enumerate(splitter.split(labels.cpu(), labels.cpu(), groups.cpu())):
+            fold_of[torch.from_numpy(rows)] = fold
     return fold_of
 
 

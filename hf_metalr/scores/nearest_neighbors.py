@@ -22,7 +22,7 @@ def nearest_neighbor_accuracy(features: Tensor, labels: Tensor, k: int = 5) -> f
     return float(nearest_neighbor_hits(features, labels, k).double().mean())
 
 
-def nearest_neighbor_hits(features: Tensor, labels: Tensor, k: int = 5) -> Tensor:
+def nearest_neighbor_hits(features: Tensor, labels: Tensor, k: int = 5, groups: Tensor | None = None) -> Tensor:
     """Say of each sample whether its k nearest other samples vote for its label; a boolean tensor (N,).
 
     Near is a large cosine. The class with the most votes wins; among equals, the one of the nearest voter. Ties
@@ -36,6 +36,7 @@ def nearest_neighbor_hits(features: Tensor, labels: Tensor, k: int = 5) -> Tenso
         features: (N, D), any floating dtype, any device. Compared in float32, float64 features in float64.
         labels: (N,) non-negative integers, at least two classes; gaps are allowed.
         k: number of neighbours, from 1 to N − 1.
+        groups: (N,) integers, such as patients: nobody is the neighbour of a sample of his own group. None: no groups.
 
     Raises:
         ValueError: features that are not a finite matrix, labels that are not two or more classes of its rows, or k
@@ -46,17 +47,22 @@ def nearest_neighbor_hits(features: Tensor, labels: Tensor, k: int = 5) -> Tenso
     samples = len(features)
     if not 1 <= k < samples:
         raise ValueError(f"`k` must be from 1 to {samples - 1}, one less than the number of samples; found {k}.")
+    if groups is not None and k > samples - int(torch.unique(groups, return_counts=True)[1].max()):
+        raise ValueError(f"`k` must leave each sample so many neighbours outside of its own group; found {k}.")
     directions = _unit_rows(features)
     rows_at_once = max(1, _SIMILARITIES_AT_ONCE // samples)
     starts = range(0, samples, rows_at_once)
-    answers = [_votes(directions, labels, start, min(start + rows_at_once, samples), k) for start in starts]
+    answers = [_votes(directions, labels, start, min(start + rows_at_once, samples), k, groups) for start in starts]
     return torch.cat(answers) == labels
 
 
-def _votes(directions: Tensor, labels: Tensor, start: int, stop: int, k: int) -> Tensor:
+def _votes(directions: Tensor, labels: Tensor, start: int, stop: int, k: int, groups: Tensor | None) -> Tensor:
     """Return the label that the neighbours of samples start … stop − 1 vote for."""
     similarities = directions[start:stop] @ directions.T
-    similarities.diagonal(offset=start).fill_(-torch.inf)
+    if groups is None:
+        similarities.diagonal(offset=start).fill_(-torch.inf)
+    else:
+        similarities.masked_fill_(groups[start:stop, None] == groups, -torch.inf)
     neighbors = labels[similarities.topk(k, dim=1).indices]  # nearest first
     votes = torch.zeros_like(similarities, dtype=torch.int32)  # a column per label: there are at most N
     votes.scatter_add_(1, neighbors, torch.ones_like(neighbors, dtype=torch.int32))
