@@ -3,13 +3,14 @@
 import argparse
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hf_metalr.cli.errors import UserError, process_index
+from hf_metalr.errors import InputError
+from hf_metalr.processes import process_index
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,23 +48,41 @@ def check_outputs(options: argparse.Namespace) -> None:
     """Refuse, before any work is done, files that could not be written at its end.
 
     Raises:
-        UserError: an unknown suffix, a folder that does not exist or may not be written, a folder in the file's
-            place, one file for two outputs, or a figure without matplotlib.
+        InputError: as of `require_writable`, or a figure without matplotlib.
     """
-    for option, suffixes in (("save", (".json",)), ("plot", PICTURES)):
-        path = getattr(options, option)
-        if path is None:
-            continue
-        if path.suffix.lower() not in suffixes:
-            raise UserError(f"--{option} must be a {', '.join(suffixes)} file, found '{path}'.")
-        if not path.parent.is_dir():
-            raise UserError(f"--{option} must lie in an existing folder, found '{path}'. Create '{path.parent}' first.")
-        if path.is_dir():
-            raise UserError(f"--{option} must be a file, found the folder '{path}'.")
-        if not os.access(path.parent, os.W_OK):
-            raise UserError(f"--{option}: '{path.parent}' may not be written. Choose another folder.")
-    if options.plot is not None and find_spec("matplotlib") is None:
-        raise UserError("--plot needs matplotlib, which is not installed: `pip install 'hf-metalr[plot]'`.")
+    require_writable("save", options.save, (".json",))
+    require_writable("plot", options.plot, PICTURES)
+    if options.plot is not None:
+        require_matplotlib("plot")
+
+
+def require_writable(parameter: str, path: Path | None, suffixes: Sequence[str] | None) -> None:
+    """Refuse a file that could not be written, or, without suffixes, a folder in which none could be.
+
+    Raises:
+        InputError: an unknown suffix, a folder that does not exist or may not be written, a folder in the file's place.
+    """
+    if path is None:
+        return
+    folder = path if suffixes is None else path.parent
+    if suffixes is not None and path.suffix.lower() not in suffixes:
+        raise InputError(parameter, f"must be a {', '.join(suffixes)} file, found '{path}'.")
+    if folder.is_file():
+        raise InputError(parameter, f"needs a folder, found the file '{folder}'.")
+    if not folder.is_dir():
+        raise InputError(parameter, f"must lie in an existing folder, found '{path}'. Create '{folder}' first.")
+    if suffixes is not None and path.is_dir():
+        raise InputError(parameter, f"must be a file, found the folder '{path}'.")
+    if not os.access(folder, os.W_OK):
+        raise InputError(parameter, f"'{folder}' may not be written. Choose another folder.")
+
+
+def require_matplotlib(parameter: str | None, way_out: str = "") -> None:
+    """Refuse figures where matplotlib is not installed."""
+    if find_spec("matplotlib") is None:
+        raise InputError(
+            parameter, f"needs matplotlib, which is not installed: `pip install 'hf-metalr[plot]'`.{way_out}"
+        )
 
 
 def deliver(result: Result, options: argparse.Namespace) -> str:
@@ -72,7 +91,7 @@ def deliver(result: Result, options: argparse.Namespace) -> str:
     if options.save is not None:
         writers[options.save] = result.save
     if options.plot is not None:
-        writers[options.plot] = lambda path: result.plot().savefig(path, dpi=DOTS_PER_INCH)
+        writers[options.plot] = save_figure(result.plot)
     if process_index() == 0:
         write_files(writers)
     if options.form == "json":
@@ -80,6 +99,13 @@ def deliver(result: Result, options: argparse.Namespace) -> str:
     if options.form == "csv":
         return result.to_csv().rstrip("\n")
     return result.to_markdown() if options.form == "markdown" else str(result)
+
+
+def save_figure(draw: "Callable[[], Figure]") -> Callable[[Path], object]:
+    """Return what draws a figure into a file; SVG without the date, so that the same figure gives the same file."""
+    return lambda path: draw().savefig(
+        path, dpi=DOTS_PER_INCH, metadata={"Date": None} if path.suffix == ".svg" else None
+    )
 
 
 def write_files(writers: Mapping[Path, Callable[[Path], object]]) -> None:

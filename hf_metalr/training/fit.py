@@ -8,6 +8,10 @@ from typing import Any
 
 from transformers import EarlyStoppingCallback
 
+from hf_metalr.data.masks import IGNORED
+from hf_metalr.data.splits import TEST, TRAIN, VALIDATION
+from hf_metalr.data.tasks import LOWER_IS_BETTER, Task
+from hf_metalr.errors import InputError
 from hf_metalr.trainer import MetaLRTrainer, MetaLRTrainingArguments
 from hf_metalr.trainer.recovery import last_complete_checkpoint
 from hf_metalr.training.augmentation import Augmentation
@@ -18,12 +22,9 @@ from hf_metalr.training.losses import (
     weighted_binary_cross_entropy,
     weighted_cross_entropy,
 )
-from hf_metalr.training.masks import IGNORED
 from hf_metalr.training.models import Loaded
 from hf_metalr.training.scoring import make_scoring
-from hf_metalr.training.splits import TEST, TRAIN, VALIDATION
-from hf_metalr.training.study import Study, collator, make_samples
-from hf_metalr.training.tasks import LOWER_IS_BETTER, Task
+from hf_metalr.training.study import Study, collator, make_split
 
 METRICS_NAME = "metrics.json"
 # What `evaluate` of a Trainer adds to the metrics.
@@ -93,13 +94,13 @@ def make_trainer(
     return MetaLRTrainer(
         model=loaded.model,
         args=args,
-        train_dataset=make_samples(study, loaded, TRAIN, augmentation),
-        eval_dataset=make_samples(study, loaded, VALIDATION) if VALIDATION in study.splits else None,
+        train_dataset=make_split(study, loaded, TRAIN, augmentation),
+        eval_dataset=make_split(study, loaded, VALIDATION) if VALIDATION in study.splits else None,
         processing_class=loaded.processor,
-        data_collator=collator(study.task, loaded),
+        data_collator=collator(study, loaded),
         compute_loss_func=balanced_loss(study) if balanced else None,
         callbacks=[EarlyStoppingCallback(patience)] if patience is not None else None,
-        **make_scoring(study.task, len(study.targets.names), study.units),
+        **make_scoring(study.data.task, len(study.data.targets.names), study.units),
     )
 
 
@@ -109,13 +110,13 @@ def balanced_loss(study: Study) -> Loss:
     Raises:
         ValueError: a regression has no classes.
     """
-    rows, targets = study.splits[TRAIN], study.targets
-    if study.task.name == "regression":
+    rows, targets = study.splits[TRAIN], study.data.targets
+    if study.data.task.name == "regression":
         raise ValueError("Class weights need classes, but the task is a regression. Leave them out.")
-    if study.task.name == "multi-label":
+    if study.data.task.name == "multi-label":
         sums = [int(sum(column)) for column in zip(*(targets.values[row] for row in rows), strict=True)]
         return weighted_binary_cross_entropy(positive_weights(sums, len(rows)))
-    if study.task.name == "segmentation":
+    if study.data.task.name == "segmentation":
         sums = [sum(column) for column in zip(*(targets.pixels[row] for row in rows), strict=True)]
         return weighted_cross_entropy(balanced_weights(sums), IGNORED)
     values = [targets.values[row] for row in rows]
@@ -143,7 +144,7 @@ def fit(trainer: MetaLRTrainer, study: Study, loaded: Loaded, resume: bool = Fal
     if VALIDATION in study.splits:
         metrics[VALIDATION] = _measured(trainer.evaluate(), "eval_")
     if TEST in study.splits:
-        test = make_samples(study, loaded, TEST)
+        test = make_split(study, loaded, TEST)
         metrics[TEST] = _measured(trainer.evaluate(test, metric_key_prefix="test"), "test_")
     if study.output is not None:
         study.units.fold_into(study.output)

@@ -1,18 +1,24 @@
-"""What is to be learned from what, and the samples that a model is given for it."""
+"""What is to be learned from what: the data of a run, divided, and the samples that a model is given of them."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
 
+from hf_metalr.data.groups import told_groups
+from hf_metalr.data.prepare import TextCollator, collate, prepare_for
+from hf_metalr.data.read import Data, read_data
+from hf_metalr.data.splits import TRAIN, VALIDATION, given_splits, make_splits
+from hf_metalr.errors import InputError
 from hf_metalr.training.augmentation import Augmentation
+from hf_metalr.training.config import TrainingConfig
 from hf_metalr.training.models import Loaded
-from hf_metalr.training.samples import ImagePreparation, Samples, TextCollator, TextPreparation, collate
-from hf_metalr.training.splits import TRAIN
-from hf_metalr.training.targets import Targets
-from hf_metalr.training.tasks import Task
+from hf_metalr.training.split import Split
 from hf_metalr.training.units import UNCHANGED, Units, output_layer
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -20,42 +26,79 @@ class Study:
     """What is to be learned from what.
 
     Attributes:
-        dataset: table with all rows.
-        columns: of the input and, for a segmentation, of the mask; for pairs of texts, of the second text.
-        task: what the model is to do.
-        targets: of every row.
+        data: all rows.
         splits: the rows of train and perhaps validation and test.
         units: of a regression's targets.
         output: layer of the model that is to take these units in after the training; None where there are none.
     """
 
-    dataset: Any
-    columns: tuple[str, str | None]
-    task: Task
-    targets: Targets
+    data: Data
     splits: Mapping[str, Sequence[int]]
     units: Units = UNCHANGED
     output: nn.Linear | None = None
 
+    @property
+    def is_validated(self) -> bool:
+        """Whether there is a validation split."""
+        return VALIDATION in self.splits
 
-def make_samples(study: Study, loaded: Loaded, split: str, augmentation: Augmentation | None = None) -> Samples:
+
+def make_study(config: TrainingConfig) -> Study:
+    """Read the data and divide them; everything that was found is accounted for.
+
+    Raises:
+        InputError: as of `read_data`, or there is nothing to train on.
+    """
+    data = read_data(config.data, several_splits=True, split_column=config.split_column, task=config.task)
+    splits = make_splits(
+        given_splits(data.table, config.split_column),
+        data.targets.strata,
+        config.validation_size,
+        config.test_size,
+        config.split_seed,
+        data.groups,
+    )
+    data, splits[TRAIN] = data.drawn(splits[TRAIN])
+    data, readable = data.readable([row for rows in splits.values() for row in rows])
+    kept = set(readable)
+    splits = {name: [row for row in rows if row in kept] for name, rows in splits.items()}
+    if lost := [name for name, rows in splits.items() if not rows]:
+        raise InputError("skip_damaged", f"leaves nothing of the split '{lost[0]}'. Mend its inputs, or add others.")
+    logger.info("%s", data.account(splits))
+    if data.groups is not None:
+        logger.info("%s", told_groups(splits, data.groups, data.group_name))
+    _warn(data, splits)
+    return Study(data, splits)
+
+
+def _warn(data: Data, splits: Mapping[str, Sequence[int]]) -> None:
+    targets = data.targets
+    if len(targets.names) > len(targets.values) / 2 and isinstance(targets.values[0], int):
+        logger.warning(
+            "%d classes for %d samples. Does column '%s' hold classes? For numbers choose the task regression, else "
+            "another label column",
+            len(targets.names),
+            len(targets.values),
+            data.table.label_columns[0],
+        )
+    if unseen := targets.unseen(splits[TRAIN]):
+        logger.warning(
+            "no training sample has %s: a model cannot learn what it never sees", ", ".join(unseen[:10])
+        )
+
+
+def make_split(study: Study, loaded: Loaded, name: str, augmentation: Augmentation | None = None) -> Split:
     """Return the samples of a split, prepared for a model."""
-    config = loaded.model.config
-    prepare: ImagePreparation | TextPreparation
-    if study.task.modality == "image":
-        prepare = ImagePreparation(loaded.processor, getattr(config, "num_channels", 3))
-    else:
-        prepare = TextPreparation(loaded.processor, config)
-    rows = study.splits[split]
-    return Samples(study.dataset, rows, study.columns, study.targets, study.task, prepare, augmentation)
+    prepare = prepare_for(loaded.processor, loaded.model.config)
+    return Split(study.data, study.splits[name], prepare, augmentation)
 
 
-def collator(task: Task, loaded: Loaded) -> Callable[[list[Any]], dict[str, Tensor]]:
+def collator(study: Study, loaded: Loaded) -> Callable[[list[Any]], dict[str, Tensor]]:
     """Return what makes a batch of samples."""
-    return collate if task.modality == "image" else TextCollator(loaded.processor)
+    return collate if study.data.task.modality == "image" else TextCollator(loaded.processor)
 
 
-def standardised(study: Study, loaded: Loaded) -> Study:
+def in_units(study: Study, loaded: Loaded) -> Study:
     """Return a regression with mean 0 and spread 1 of its training targets; anything else as it is.
 
     A new output layer starts near 0, and its rate suits steps of about 1: years, prices or grades are out of its reach.
@@ -64,14 +107,25 @@ def standardised(study: Study, loaded: Loaded) -> Study:
 
     A model that has learned such numbers already goes on from what it answers: its layer is changed to the new units.
     """
-    if study.task.name != "regression":
+    if study.data.task.name != "regression":
         return study
-    trial = collator(study.task, loaded)([make_samples(study, loaded, TRAIN)[0]])
+    targets, column = study.data.targets, study.data.targets.names[0]
+    trial = collator(study, loaded)([make_split(study, loaded, TRAIN)[0]])
     layer = output_layer(loaded.model, {name: value for name, value in trial.items() if name != "labels"})
     if layer is None:
+        if targets.far_from_unit_spread(study.splits[TRAIN]):
+            logger.warning(
+                "the numbers of '%s' are far from a mean of 0 and a spread of 1, where the output of this model starts: "
+                "training may not reach them. Subtract their mean and divide by their spread first",
+                column,
+            )
         return study
-    units = Units.of([study.targets.values[row] for row in study.splits[TRAIN]])
+    units = Units.of([targets.values[row] for row in study.splits[TRAIN]])
     if not any(parameter is layer.weight and name in loaded.new for name, parameter in loaded.model.named_parameters()):
         units.take_out_of(layer)
-    values = [units.leave(value) for value in study.targets.values]
-    return replace(study, targets=replace(study.targets, values=values), units=units, output=layer)
+    values = [units.leave(value) for value in targets.values]
+    logger.info(
+        "numbers of '%s': learned as (number - %.6g) / %.6g, saved in their own unit", column, units.mean, units.spread
+    )
+    data = replace(study.data, targets=replace(targets, values=values))
+    return replace(study, data=data, units=units, output=layer)

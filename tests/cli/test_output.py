@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from hf_metalr.cli.errors import UserError
+from hf_metalr.errors import InputError
 from hf_metalr.cli.output import add_output_options, check_outputs, deliver, write_files
 
 
@@ -88,20 +88,20 @@ def test_unwritable_outputs_are_refused_before_the_work(tmp_path, monkeypatch, a
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file.json").write_text("{}")
     (tmp_path / "folder.json").mkdir()
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(InputError, match=message):
         check_outputs(options_of(*arguments))
 
 
 def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda *_: False)  # root, as which tests may run, has every permission
-    with pytest.raises(UserError, match="may not be written"):
+    with pytest.raises(InputError, match="may not be written"):
         check_outputs(options_of("--save", tmp_path / "result.json"))
 
 
 def test_a_figure_without_matplotlib_is_refused_before_the_work(tmp_path, monkeypatch):
     monkeypatch.setattr("hf_metalr.cli.output.find_spec", lambda _: None)
     check_outputs(options_of())
-    with pytest.raises(UserError, match=r"pip install 'hf-metalr\[plot\]'"):
+    with pytest.raises(InputError, match=r"pip install 'hf-metalr\[plot\]'"):
         check_outputs(options_of("--plot", tmp_path / "result.png"))
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import configparser
+import logging
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import torch
 
 from hf_metalr.cli import main
 from hf_metalr.cli.command import Command, find_commands
-from hf_metalr.cli.errors import UserError
+from hf_metalr.errors import InputError, Parameter
 from tests.parallel.launch import accelerate_launch
 
 ROOT = Path(__file__).parents[2]
@@ -117,7 +118,7 @@ def test_a_warning_is_one_line(run_probe, capsys):
     assert capsys.readouterr().err == "warning: few samples: 3 per class\n"
 
 
-@pytest.mark.parametrize("error", [UserError("no\n  column"), FileNotFoundError("no column")], ids=repr)
+@pytest.mark.parametrize("error", [InputError(None, "no\n  column"), FileNotFoundError("no column")], ids=repr)
 def test_the_users_fault_is_one_line_and_code_1(run_probe, capsys, error):
     assert run_probe(raising(error)) == 1
     output = capsys.readouterr()
@@ -126,13 +127,25 @@ def test_the_users_fault_is_one_line_and_code_1(run_probe, capsys, error):
 
 
 def test_debug_shows_the_traceback(run_probe, capsys):
-    assert run_probe(raising(UserError("no column")), "--debug") == 1
+    assert run_probe(raising(InputError(None, "no column")), "--debug") == 1
     error = capsys.readouterr().err
     assert "Traceback" in error
     assert error.endswith("hf-metalr probe: error: no column\n")
 
 
-def test_a_value_error_is_the_users_only_where_it_was_worded_for_users(run_probe, capsys):
+def test_parameters_are_spelt_as_options(capsys, monkeypatch):
+    def add_options(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--label-column")
+        parser.add_argument("--set", dest="settings")
+
+    error = InputError("settings", "'x' is none. See ", Parameter("label_column"), " and ", Parameter("python_only"), ".")
+    probe = Command("a probe", "Probes.", "  none", add_options, raising(error))
+    monkeypatch.setattr("hf_metalr.cli.program.find_commands", lambda: {"probe": probe})
+    assert main(["probe"]) == 1
+    assert capsys.readouterr().err == "hf-metalr probe: error: --set 'x' is none. See --label-column and `python_only`.\n"
+
+
+def test_a_value_error_of_anyone_else_is_a_bug(run_probe, capsys):
     from hf_metalr.layer_groups import make_layer_groups
     from hf_metalr.tables import console_table
 
@@ -142,6 +155,18 @@ def test_a_value_error_is_the_users_only_where_it_was_worded_for_users(run_probe
         run_probe(lambda _: console_table(["a"], [["b", "c"]]))
     with pytest.raises(ValueError, match="from the test"):  # raised by another package
         run_probe(raising(ValueError("from the test")))
+
+
+def test_the_packages_log_is_told_plainly_and_its_warnings_as_such(run_probe, capsys):
+    def work(_: argparse.Namespace) -> str:
+        logger = logging.getLogger("hf_metalr.data.read")
+        logger.info("input: column '%s'", "scan")
+        logger.warning("2 images are empty")
+        return ""
+
+    assert run_probe(work) == 0
+    assert capsys.readouterr().err == "input: column 'scan'\nwarning: 2 images are empty\n"
+    assert not logging.getLogger("hf_metalr").handlers
 
 
 @pytest.mark.parametrize("error", [TypeError("x"), ModuleNotFoundError("x", name="hf_metalr.gone")], ids=repr)
@@ -168,20 +193,20 @@ def test_only_the_main_process_prints_but_every_one_may_complain(run_probe, caps
     monkeypatch.setenv("RANK", "1")
     assert run_probe(lambda _: "the result") == 0
     assert capsys.readouterr().out == ""
-    assert run_probe(raising(UserError("corrupt image"))) == 1
+    assert run_probe(raising(InputError(None, "corrupt image"))) == 1
     assert capsys.readouterr().err == "hf-metalr probe (process 1): error: corrupt image\n"
 
 
 def test_the_other_processes_of_a_machine_let_the_first_tell_a_mistake(run_probe, capsys, monkeypatch):
     waited: list[str] = []
     monkeypatch.setattr("time.sleep", lambda _: waited.append(capsys.readouterr().err))
-    assert main(["rnak"]) == run_probe(raising(UserError("no column"))) + 1 == 2
+    assert main(["rnak"]) == run_probe(raising(InputError(None, "no column"))) + 1 == 2
     assert not waited  # a process alone
     capsys.readouterr()
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert main(["rnak"]) == 2
-    assert run_probe(raising(UserError("no column"))) == 1
+    assert run_probe(raising(InputError(None, "no column"))) == 1
     assert len(waited) == 2  # and would have been ended there
     assert waited[0] == ""
     assert "(process 1): error: no column" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from transformers.integrations import get_available_reporting_integrations
 
 from hf_metalr import MetaLRTrainingArguments
 from hf_metalr.cli import main
-from hf_metalr.cli.errors import UserError
+from hf_metalr.errors import InputError
 from hf_metalr.cli.training.arguments import training_arguments
 from hf_metalr.cli.training.fields import read_fields
 from hf_metalr.cli.training.options import AUGMENTATIONS, TASK_NAMES, add_options
@@ -93,20 +93,20 @@ def test_any_other_field_is_set_by_name_and_wins():
     ],
 )
 def test_what_is_no_field_or_value_is_refused(setting, message):
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(InputError, match=message):
         build("--set", setting)
 
 
 def test_a_dashboard_that_is_not_installed_is_told_with_its_command():
     absent = sorted({"clearml", "comet_ml", "neptune", "swanlab"} - set(get_available_reporting_integrations()))[0]
-    with pytest.raises(UserError, match=rf"^--set report_to: {absent} is not installed: `pip install {absent}`"):
+    with pytest.raises(InputError, match=rf"^--set report_to: {absent} is not installed: `pip install {absent}`"):
         build("--set", f"report_to={absent}")
 
 
 def test_a_refused_value_is_blamed_on_its_own_option():
-    with pytest.raises(UserError, match=r"^the training arguments are refused: hyper_lr must be above 0"):
+    with pytest.raises(InputError, match=r"^the training arguments are refused: hyper_lr must be above 0"):
         build("--hyper-lr", "-1", "--set", "warmup_steps=5")
-    with pytest.raises(UserError, match=r"^--set lr_scheduler_type: the training"):
+    with pytest.raises(InputError, match=r"^--set lr_scheduler_type: the training"):
         build("--set", "warmup_steps=5", "lr_scheduler_type=cosin")
 
 

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 
 from hf_metalr.cli.command import Command
-from hf_metalr.cli.errors import UserError, process_index
+from hf_metalr.errors import InputError
+from hf_metalr.processes import process_index
 
 DESCRIPTION = """\
 Build the model card of a folder that MetaLRTrainer wrote, from its
@@ -55,9 +56,10 @@ def run(options: argparse.Namespace) -> str:
 
     file = options.folder / LEARNED_RATES_NAME
     if not file.is_file():
-        raise UserError(
-            f"FOLDER '{options.folder}' has no {LEARNED_RATES_NAME}. Give a folder that MetaLRTrainer wrote after "
-            "training with learned rates."
+        raise InputError(
+            "folder",
+            f"'{options.folder}' has no {LEARNED_RATES_NAME}. Give a folder that MetaLRTrainer wrote after "
+            "training with learned rates.",
         )
     rates = LearnedRates.load(file)
     rates = replace(

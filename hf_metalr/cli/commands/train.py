@@ -4,7 +4,11 @@ import argparse
 import json
 
 from hf_metalr.cli.command import Command
-from hf_metalr.cli.training.options import add_options
+from hf_metalr.cli.fields import add_field_options, field_settings
+from hf_metalr.cli.options import add_options as add_fields
+from hf_metalr.cli.options import config_of
+from hf_metalr.data.config import DataConfig
+from hf_metalr.training.config import TrainingConfig
 
 DESCRIPTION = """\
 Fine-tune a pre-trained model on your data, one learned rate per layer group:
@@ -39,14 +43,21 @@ EXAMPLES = """\
 """
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command; what is not given is left to `MetaLRTrainingArguments`."""
+    add_fields(parser, TrainingConfig)
+    add_fields(parser, DataConfig, title="data")
+    add_field_options(parser)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
 def run(options: argparse.Namespace) -> str:
     """Fine-tune and return what was measured, as a table or as JSON."""
-    from hf_metalr.cli.training.report import console_text
-    from hf_metalr.cli.training.work import fine_tune
-    from hf_metalr.training.fit import finite
+    from hf_metalr.training.run import run as fine_tune
 
-    result = finite(fine_tune(options))
-    return json.dumps(result, indent=2, ensure_ascii=False) if options.json else console_text(result)
+    data, learned = config_of(DataConfig, options), field_settings(options)
+    result = fine_tune(config_of(TrainingConfig, options, data=data, learned_rates=learned))
+    return json.dumps(result.to_dict(), indent=2, ensure_ascii=False) if options.json else str(result)
 
 
 COMMAND = Command(

@@ -1,11 +1,14 @@
 """`hf-metalr transferability`: how far the pre-trained parameters carried, layer by layer."""
 
 import argparse
+from dataclasses import asdict
 
 from hf_metalr.cli.command import Command
-from hf_metalr.cli.data import add_data_options, load_data
-from hf_metalr.cli.numbers import not_negative, positive_int
+from hf_metalr.cli.options import add_options as add_fields
+from hf_metalr.cli.options import config_of
 from hf_metalr.cli.output import add_output_options, check_outputs, deliver
+from hf_metalr.data.config import DataConfig
+from hf_metalr.options.transferability import ProfileConfig, ProtocolConfig
 
 DESCRIPTION = """\
 Measure, after a fine-tune, how far the pre-trained parameters of each layer
@@ -38,89 +41,38 @@ EXAMPLES = """\
 # With data, each layer costs two forward passes over all of them, and the prepared samples stay in memory
 # (0.6 MB each at 224 pixels).
 DEFAULT_MAX_SAMPLES = 256
+# A profile divides nothing.
+GROUPS = ("group_column", "group_pattern", "groups")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command; the defaults are those of `transferability_profile`."""
     parser.add_argument("fine_tuned", metavar="FINE_TUNED", help="folder or Hub id of the fine-tuned model")
     parser.add_argument("pretrained", metavar="PRETRAINED", help="folder or Hub id that fine-tuning started from")
-    parser.add_argument(
-        "--random",
-        metavar="SOURCE",
-        help="the random end: folder or Hub id of the initialisation itself, or 'expectation' for the closed form "
-        "(default: several draws from the model's own initialiser)",
-    )
-    parser.add_argument(
-        "--random-draws", type=positive_int, default=5, metavar="N", help="how many random draws (default: 5)"
-    )
-    parser.add_argument(
-        "--layer-groups", choices=["stage", "block", "tensor"], default="block", help="what a layer is (default: block)"
-    )
-    _add_protocol_options(parser)
-    _add_recipe_options(parser)
-    parser.add_argument(
-        "--batch-size", type=positive_int, default=32, metavar="N", help="samples per forward pass (default: 32)"
-    )
-    parser.add_argument(
-        "--confidence", type=float, default=0.95, metavar="SHARE", help="of the intervals (default: 0.95)"
-    )
-    parser.add_argument("--trust-remote-code", action="store_true", help="allow code of a Hub model to run")
-    add_data_options(parser, required=False, max_samples=DEFAULT_MAX_SAMPLES, pairs=True)
+    add_fields(parser, ProfileConfig, title="measurement")
+    add_fields(parser, ProtocolConfig)
+    add_fields(parser, DataConfig, title="data", without=GROUPS, data=None, max_samples=DEFAULT_MAX_SAMPLES)
     add_output_options(parser, "the profile")
-
-
-def _add_protocol_options(parser: argparse.ArgumentParser) -> None:
-    protocol = parser.add_argument_group("protocol", "The defaults are the published protocol (arXiv 2212.00399).")
-    protocol.add_argument(
-        "--tensors",
-        choices=["weights", "all"],
-        default="weights",
-        help="weights: no norm, bias or shortcut; all: every parameter (default: weights)",
-    )
-    protocol.add_argument(
-        "--average",
-        choices=["before_ratio", "after_ratio"],
-        default="before_ratio",
-        help="average the distances of a layer's tensors before their ratio, or the ratios (default: before_ratio)",
-    )
-    protocol.add_argument("--include-head", action="store_true", help="count the head in the network's mean")
-
-
-def _add_recipe_options(parser: argparse.ArgumentParser) -> None:
-    recipe = parser.add_argument_group("recipe of the fine-tune", "Printed beside T, which depends on it.")
-    recipe.add_argument("--samples", type=positive_int, metavar="N", help="training samples")
-    recipe.add_argument("--steps", type=positive_int, metavar="N", help="optimizer steps")
-    recipe.add_argument("--learning-rate", type=not_negative, metavar="RATE", help="learning rate")
-    recipe.add_argument("--recipe", metavar="WORDS", help="optimizer, schedule and the like")
 
 
 def run(options: argparse.Namespace) -> str:
     """Measure the profile and return it in the form that was asked for."""
     check_outputs(options)
-    from hf_metalr.cli.data.model_inputs import model_batches
     from hf_metalr.transferability import Protocol, transferability_profile
+    from hf_metalr.transferability.model_batches import model_batches
 
+    config = config_of(ProfileConfig, options)
     batches = None
     if options.data is not None:
         models = [options.fine_tuned, options.pretrained]
-        data = load_data(options).part(options.max_samples, options.seed).without_damaged(options.skip_damaged)
-        batches = model_batches(data, models, options.batch_size, options.trust_remote_code)
+        batches = model_batches(config_of(DataConfig, options), models, config.batch_size, config.trust_remote_code)
     profile = transferability_profile(
         options.fine_tuned,
         options.pretrained,
-        options.random,
-        random_draws=options.random_draws,
-        layer_groups=options.layer_groups,
-        protocol=Protocol(options.tensors, options.average, options.include_head),
         data=batches,
-        batch_size=options.batch_size,
-        confidence=options.confidence,
-        samples=options.samples,
-        steps=options.steps,
-        learning_rate=options.learning_rate,
-        recipe=options.recipe,
+        protocol=Protocol(**asdict(config_of(ProtocolConfig, options))),
         seed=options.seed,
-        trust_remote_code=options.trust_remote_code,
+        **asdict(config),
     )
     return deliver(profile, options)
 

@@ -1,0 +1,118 @@
+"""`run(config)`: from what a user says to a fine-tuned model, step by step."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hf_metalr.errors import InputError, Parameter
+from hf_metalr.hub.figure import FIGURE_NAME
+from hf_metalr.processes import process_index
+from hf_metalr.trainer import MetaLRTrainer
+from hf_metalr.trainer.recovery import last_complete_checkpoint
+from hf_metalr.training.arguments import training_arguments
+from hf_metalr.training.augmentation import LIGHT, MEDICAL, Augmentation
+from hf_metalr.training.config import TrainingConfig
+from hf_metalr.training.fit import fit, make_trainer
+from hf_metalr.training.models import load_model
+from hf_metalr.training.outcome import Outcome, keep_splits, splits_record
+from hf_metalr.training.output_folder import require_free
+from hf_metalr.training.run_record import keep_record
+from hf_metalr.training.study import Study, in_units, make_study
+
+logger = logging.getLogger(__name__)
+
+
+def run(config: TrainingConfig) -> Outcome:
+    """Fine-tune a model: read the data, settle task and splits, load, train, measure, write.
+
+    What was decided on the user's behalf is logged.
+
+    Raises:
+        InputError, OSError: the data, the model or an option is at fault.
+    """
+    _check(config)
+    study = make_study(config)
+    args = training_arguments(config, study.data.task, study.is_validated)
+    loaded = load_model(config, study.data)
+    study = in_units(study, loaded)
+    trainer = make_trainer(
+        study,
+        loaded,
+        args,
+        augmentation=_augmentation(config, study),
+        balanced=config.class_weights == "balanced",
+        patience=config.patience,
+    )
+    _begin(config, study, trainer)
+    metrics = fit(trainer, study, loaded, config.resume)
+    return _finish(config, study, trainer, metrics)
+
+
+def _check(config: TrainingConfig) -> None:
+    """Refuse, before any work is done, what could not be done at its end."""
+    if config.private and config.push_to_hub is None:
+        raise InputError(
+            "private", "belongs to ", Parameter("push_to_hub"), ", which is not given. Leave it out, or give both."
+        )
+    if config.no_flip and config.augment != "light":
+        raise InputError(
+            "no_flip", "changes ", Parameter("augment"), f" light alone, found {config.augment}. Leave it out."
+        )
+    require_free(config.output_dir, config.resume, config.overwrite)
+
+
+def _augmentation(config: TrainingConfig, study: Study) -> Augmentation | None:
+    if config.augment == "none":
+        return None
+    if study.data.task.modality == "text":
+        raise InputError("augment", f"{config.augment} varies images, but the inputs are texts. Leave it out.")
+    chosen = LIGHT if config.augment == "light" else MEDICAL
+    return replace(chosen, flip=0.0) if config.no_flip else chosen
+
+
+def _begin(config: TrainingConfig, study: Study, trainer: MetaLRTrainer) -> None:
+    """Write what the run is made of, or make sure that it still is what a resumed run began with."""
+    folder = config.output_dir
+    if config.push_to_hub is not None:
+        trainer.init_hf_repo()  # a wrong token is told before the training
+    if process_index() == 0:
+        folder.mkdir(parents=True, exist_ok=True)
+        keep_splits(folder, splits_record(config, study), config.resume)
+        keep_record(folder, config)
+    if config.resume and not (folder.is_dir() and last_complete_checkpoint(folder, trainer.args.world_size)):
+        logger.info("no whole checkpoint in '%s' to resume from yet, so the training starts anew", folder)
+
+
+def _finish(config: TrainingConfig, study: Study, trainer: MetaLRTrainer, metrics: Any) -> Outcome:
+    """Write the card, upload what is asked for, and return what came out."""
+    folder = config.output_dir
+    about = _about_the_data(config, study) | {"tasks": study.data.task.hub_task}
+    if process_index() == 0:
+        trainer.create_model_card(model_name=folder.resolve().name, **about)
+    if config.push_to_hub is not None:
+        trainer.push_to_hub(**about)
+    return Outcome(
+        task=study.data.task.name,
+        model=config.model,
+        output_dir=str(folder),
+        inputs=study.data.table.input_columns,
+        labels=study.data.targets.names,
+        splits={name: len(rows) for name, rows in study.splits.items()},
+        metrics=metrics,
+        best_metric=trainer.args.metric_for_best_model,
+        best_step=trainer.state.best_global_step or None,
+        steps=trainer.state.global_step,
+        learned_rates=trainer.learning_rates,
+        figure=str(folder / FIGURE_NAME) if (folder / FIGURE_NAME).is_file() else None,
+    )
+
+
+def _about_the_data(config: TrainingConfig, study: Study) -> dict[str, Any]:
+    """What the model card says of the data: of local ones a name, of those on the Hub their id as well."""
+    source, table = config.data.data[0], study.data.table
+    about = {"dataset": config.data_name or Path(source).resolve().name}
+    if len(table.input_columns) > 1:
+        about["dataset_args"] = f"pairs of texts, {' and '.join(table.input_columns)}, in this order"
+    on_the_hub = {"dataset_tags": source, "dataset": config.data_name or source}
+    return about if table.folder is not None else about | on_the_hub

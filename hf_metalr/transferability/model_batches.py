@@ -1,0 +1,62 @@
+"""From data to batches that a fine-tuned model is called with: inputs of its own processor, labels in its own order."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from hf_metalr.data.account import USED
+from hf_metalr.data.config import DataConfig
+from hf_metalr.data.prepare import prepare_for
+from hf_metalr.data.read import read_data
+from hf_metalr.data.targets import in_model_order
+from hf_metalr.errors import InputError
+from hf_metalr.loading import first_line, read_config
+
+logger = logging.getLogger(__name__)
+
+
+def model_batches(
+    config: DataConfig, models: Sequence[str], batch_size: int, trust_remote_code: bool
+) -> list[dict[str, Any]]:
+    """Return the samples as batches of tensors with labels, prepared for the first of the models.
+
+    Args:
+        config: of the data.
+        models: folders or Hub ids; the first gives configuration and label order, the first that has one the processor.
+        batch_size: samples per batch; the last may be smaller.
+        trust_remote_code: whether code of a Hub model may run.
+
+    Raises:
+        InputError: no model has a processor for this kind of input, an image cannot be decoded, or the classes of the
+            data are not those of the model.
+    """
+    data = read_data(config)
+    logger.info("%s", data.account({USED: range(len(data))}))
+    model = read_config(models[0], trust_remote_code)
+    processor = _first_processor(models, data.task.modality, trust_remote_code)
+    prepare = prepare_for(processor, model)
+    labels = in_model_order(data.targets, model.id2label)
+    batches = []
+    for start in range(0, len(data), batch_size):
+        rows = range(start, min(start + batch_size, len(data)))
+        targets = torch.tensor([labels[row] for row in rows])
+        batches.append(dict(prepare.batch(*data.inputs(rows))) | {"labels": targets})
+    return batches
+
+
+def _first_processor(models: Sequence[str], modality: str, trust_remote_code: bool) -> Any:
+    from transformers import AutoImageProcessor, AutoTokenizer
+
+    kind, auto = ("image processor", AutoImageProcessor) if modality == "image" else ("tokenizer", AutoTokenizer)
+    for model in models:
+        try:
+            return auto.from_pretrained(model, trust_remote_code=trust_remote_code)
+        except (OSError, ValueError) as error:
+            reason = error
+    raise InputError(
+        None,
+        f"{' and '.join(repr(model) for model in models)} must have a{'n' * (modality == 'image')} {kind} to read these "
+        f"data, found none. Is it a model for another kind of input? ({first_line(reason)})",
+    )
