@@ -57,5 +57,7 @@ class Account:
             "files": None if self.files is None else self.files.to_dict(),
             "rows": self.rows.to_dict(),
             "classes": {name: number for number, name in enumerate(self.classes)},
-            "counts": {name: dict(zip(self.classes, counts, strict=True)) for name, counts in (self.counts or {}).items()},
+            "counts": {
+                name: dict(zip(self.classes, counts, strict=True)) for name, counts in (self.counts or {}).items()
+            },
         }

@@ -11,7 +11,7 @@ from torch import nn
 from hf_metalr.engine.no_trace import isolated_rng, mixed_seed
 from hf_metalr.layer_groups import make_layer_groups
 from hf_metalr.loading import first_line, quiet_loading, read_config
-from hf_metalr.ranking.samples import Modality
+from hf_metalr.data.tasks import Modality
 
 _MODALITY = {"pixel_values": "image", "input_ids": "text"}
 _TOWER = {"image": "vision", "text": "text"}

@@ -13,7 +13,7 @@ from hf_metalr.features import pooled_features
 from hf_metalr.ranking.cache import cache_path, read_features, weights_hash, write_features
 from hf_metalr.ranking.parallel import gather_results, own_part, process_state, progress
 from hf_metalr.ranking.processors import Inputs
-from hf_metalr.ranking.samples import Samples
+from hf_metalr.ranking.scored_rows import ScoredRows
 from hf_metalr.ranking.sources import Backbone
 
 # Beside the names of layers.
@@ -21,7 +21,7 @@ SOURCE_PROBABILITIES = "source_probabilities"
 
 
 def extract_features(
-    backbone: Backbone, samples: Samples, batch_size: int, cache_dir: Path | None
+    backbone: Backbone, samples: ScoredRows, batch_size: int, cache_dir: Path | None
 ) -> dict[str, Tensor]:
     """Return the (N, D) features of each layer, and where there is a source head its (N, Z) probabilities.
 
@@ -51,7 +51,7 @@ def extract_features(
 
 
 def _cache_file(
-    backbone: Backbone, samples: Samples, batch_size: int, folder: Path | None
+    backbone: Backbone, samples: ScoredRows, batch_size: int, folder: Path | None
 ) -> tuple[Path | None, dict[str, Any]]:
     """None where nothing tells a change: of a processor that is a function, or of a plain module's forward pass."""
     if folder is None or backbone.processor_key is None or not isinstance(backbone.model, PreTrainedModel):
@@ -68,7 +68,7 @@ def _cache_file(
     return cache_path(folder, parts), parts
 
 
-def _forward(backbone: Backbone, samples: Samples, starts: Sequence[int], batch_size: int) -> dict[str, Tensor]:
+def _forward(backbone: Backbone, samples: ScoredRows, starts: Sequence[int], batch_size: int) -> dict[str, Tensor]:
     if not starts:
         return {}
 

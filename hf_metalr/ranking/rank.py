@@ -16,7 +16,7 @@ from hf_metalr.ranking.notes import make_notes
 from hf_metalr.ranking.parallel import gather_results, own_part, progress
 from hf_metalr.ranking.priors import checked_priors, known_prior
 from hf_metalr.ranking.result import RankedBackbone, Ranking, Score
-from hf_metalr.ranking.samples import Samples, read_samples
+from hf_metalr.ranking.scored_rows import ScoredRows, scored_rows
 from hf_metalr.ranking.scoring import LEEP, LINEAR_PROBE, NEAREST_NEIGHBOR, Estimate, Scorer, chosen_scores
 from hf_metalr.ranking.sources import Backbone, Module, Source, find_candidates
 from hf_metalr.ranking.targets import require_samples_per_class
@@ -70,8 +70,9 @@ def rank_backbones(
     Args:
         models: Hub ids and folders; or a mapping from the names to print to Hub ids, folders, or pairs (module,
             processor), the processor a function from a list of RGB images or texts to the module's input.
-        dataset: one split, a `datasets.Dataset` with a column of images or texts and one of labels: class indices;
-            rows of 0 and 1 (multi-label) or numbers (regression), which LogME alone can score.
+        dataset: one split, a `datasets.Dataset` with a column of images or texts and one of labels: classes; rows of 0
+            and 1 or lists of labels (multi-label) or numbers (regression), which LogME alone can score. Or what
+            `hf_metalr.data.read.read_data` has read, which may also say which samples belong to one patient.
         label_column: None takes the class column, or else the one called `label`, `labels`, `target` or `targets`.
         input_column: None takes the column of images, or else of texts.
         scores: names of functions of `hf_metalr.scores`: `nearest_neighbor_accuracy`, `linear_probe_accuracy`,
@@ -104,12 +105,12 @@ def rank_backbones(
     settings = {"k": k, "folds": folds, "bootstraps": bootstraps, "batch_size": batch_size, "seed": seed}
     _check_settings(settings, confidence)
     precision = _dtype(dtype)
-    samples = read_samples(dataset, input_column, label_column, max_samples, seed)
+    samples = scored_rows(dataset, input_column, label_column, max_samples, seed)
     names = chosen_scores(scores, samples.task)
     candidates = find_candidates(models, samples.modality, precision, random_twins, seed, trust_remote_code)
     _check_samples(samples, names, k, folds)
     known = checked_priors(priors, [candidate.name for candidate in candidates])
-    scorer = Scorer(names, k, folds, bootstraps, seed)
+    scorer = Scorer(names, k, folds, bootstraps, seed, samples.groups)
     folder = None if cache_dir is None else Path(os.fspath(cache_dir))
     ranked: list[RankedBackbone] = []
     estimates: dict[str, dict[str, Estimate]] = {name: {} for name in names}
@@ -154,7 +155,7 @@ def _dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
     return found
 
 
-def _check_samples(samples: Samples, names: Sequence[str], k: int, folds: int) -> None:
+def _check_samples(samples: ScoredRows, names: Sequence[str], k: int, folds: int) -> None:
     if samples.task != "classification":
         return
     least = folds if LINEAR_PROBE in names else 2
@@ -164,7 +165,7 @@ def _check_samples(samples: Samples, names: Sequence[str], k: int, folds: int) -
 
 
 def _estimates(
-    backbone: Backbone, features: Mapping[str, Tensor], samples: Samples, scorer: Scorer
+    backbone: Backbone, features: Mapping[str, Tensor], samples: ScoredRows, scorer: Scorer
 ) -> dict[str, Estimate]:
     """The scores of the final representation, shared among the processes."""
     inputs = dict.fromkeys(scorer.names, features[LAST_HIDDEN_STATE])
@@ -182,7 +183,7 @@ def _estimates(
 
 
 def _layer_values(
-    backbone: Backbone, features: Mapping[str, Tensor], samples: Samples, scorer: Scorer
+    backbone: Backbone, features: Mapping[str, Tensor], samples: ScoredRows, scorer: Scorer
 ) -> dict[str, dict[str, float | None]]:
     """The scores of every layer, shared among the processes."""
     layers = [name for name in features if name != SOURCE_PROBABILITIES]

@@ -1,6 +1,7 @@
 """The rows that a ranking scores: a part of the data, each input once."""
 
 import hashlib
+import logging
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,13 @@ import datasets
 import torch
 from torch import Tensor
 
+from hf_metalr.data.account import USED
 from hf_metalr.data.read import Data, read_dataset
-from hf_metalr.data.sampling import draw_indices
 from hf_metalr.data.targets import as_tensor
 from hf_metalr.errors import InputError
 from hf_metalr.ranking.targets import of_kept_rows
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,8 @@ def scored_rows(
         data = dataset
     else:
         _require_dataset(dataset)
-        data = read_dataset(dataset.with_format(None), input_column, label_column, skip_damaged=False)
+        plain = dataset.with_format(None)
+        data = read_dataset(plain, input_column, label_column, max_samples=max_samples, seed=seed)
     if len(data.table.input_columns) > 1:
         raise InputError(
             "input_column",
@@ -92,18 +96,20 @@ def scored_rows(
         )
     if data.task.name == "segmentation":
         raise InputError("label_column", "holds masks, and a ranking scores one label per image. Name another column.")
-    rows = list(range(len(data)))
-    if max_samples is not None and max_samples < len(rows):
-        rows = draw_indices(data.targets.strata, max_samples, seed)
-    digests = _digests(data, rows)
-    first = sorted({digest: place for place, digest in reversed(list(enumerate(digests)))}.values())
-    kept = [rows[place] for place in first]
+    data, rows = data.drawn(range(len(data)))
+    data, rows = data.readable(rows)
+    digests = dict(zip(rows, _digests(data, rows), strict=True))
+    first = {digest: row for row, digest in reversed(digests.items())}
+    kept = sorted(first.values())
+    copies = [row for row in rows if first[digests[row]] != row]
+    data = data.without("the same input as an earlier row", copies)
+    logger.info("%s", data.account({USED: kept}))
     return ScoredRows(
         data,
         kept,
-        of_kept_rows(as_tensor(data.targets, data.task)[kept], data.task.name),
-        hashlib.sha256(b"".join(digests[place] for place in first)).hexdigest(),
-        len(rows) - len(kept),
+        of_kept_rows(as_tensor(data.targets)[kept], data.task.name),
+        hashlib.sha256(b"".join(digests[row] for row in kept)).hexdigest(),
+        len(copies),
         None if data.groups is None else _numbered([data.groups[row] for row in kept]),
     )
 

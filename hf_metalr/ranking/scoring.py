@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from hf_metalr import scores as functions
-from hf_metalr.ranking.targets import Task
 
 # A standard deviation of 30 values is known to 13 percent; each half sample costs as much as the score itself.
 HALF_SAMPLES = 30
@@ -144,7 +143,7 @@ class Scorer:
         return Estimate(value, value + scale * (spread - spread.mean()), is_bootstrap=False)
 
 
-def chosen_scores(names: Sequence[str] | None, task: Task) -> tuple[str, ...]:
+def chosen_scores(names: Sequence[str] | None, task: str) -> tuple[str, ...]:
     """Return the scores to compute, the ordering one first; None takes all that the task allows.
 
     Raises:

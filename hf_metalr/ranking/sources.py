@@ -10,7 +10,7 @@ from torch import nn
 
 from hf_metalr.ranking.checkpoints import Checkpoint
 from hf_metalr.ranking.processors import Prepare, prepare_with
-from hf_metalr.ranking.samples import Modality
+from hf_metalr.data.tasks import Modality
 
 Source = str | os.PathLike[str]
 Module = tuple[nn.Module, Callable[..., Any]]
@@ -58,7 +58,7 @@ def find_candidates(
     for name, source in _named(models).items():
         if isinstance(source, str | os.PathLike):
             checkpoint = Checkpoint.find(name, source, modality, trust_remote_code)
-            prepare, key = prepare_with(checkpoint.processor, name)
+            prepare, key = prepare_with(checkpoint.processor, checkpoint.config, name)
             candidates.append(Candidate(name, _loader(name, checkpoint, prepare, key, dtype)))
             if random_twins:
                 twin = f"{name} (random)"
@@ -127,7 +127,7 @@ def _module_candidate(name: str, source: Any, modality: Modality, dtype: torch.d
             f"`models[{name!r}]` takes {model.main_input_name}, but the data set holds {modality}s. Choose a model for "
             f"{modality}s, or another `input_column`."
         )
-    prepare, key = prepare_with(processor, name)
+    prepare, key = prepare_with(processor, getattr(model, "config", None), name)
     converted = model if dtype is None else None
 
     def load() -> Backbone:

@@ -82,9 +82,7 @@ def _warn(data: Data, splits: Mapping[str, Sequence[int]]) -> None:
             data.table.label_columns[0],
         )
     if unseen := targets.unseen(splits[TRAIN]):
-        logger.warning(
-            "no training sample has %s: a model cannot learn what it never sees", ", ".join(unseen[:10])
-        )
+        logger.warning("no training sample has %s: a model cannot learn what it never sees", ", ".join(unseen[:10]))
 
 
 def make_split(study: Study, loaded: Loaded, name: str, augmentation: Augmentation | None = None) -> Split:

@@ -33,16 +33,18 @@ def model_batches(
             data are not those of the model.
     """
     data = read_data(config)
-    logger.info("%s", data.account({USED: range(len(data))}))
+    data, rows = data.drawn(range(len(data)))
+    data, rows = data.readable(rows)
+    logger.info("%s", data.account({USED: rows}))
     model = read_config(models[0], trust_remote_code)
     processor = _first_processor(models, data.task.modality, trust_remote_code)
     prepare = prepare_for(processor, model)
     labels = in_model_order(data.targets, model.id2label)
     batches = []
-    for start in range(0, len(data), batch_size):
-        rows = range(start, min(start + batch_size, len(data)))
-        targets = torch.tensor([labels[row] for row in rows])
-        batches.append(dict(prepare.batch(*data.inputs(rows))) | {"labels": targets})
+    for start in range(0, len(rows), batch_size):
+        part = rows[start : start + batch_size]
+        targets = torch.tensor([labels[row] for row in part])
+        batches.append(dict(prepare.batch(*data.inputs(part))) | {"labels": targets})
     return batches
 
 
