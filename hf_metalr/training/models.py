@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from hf_metalr.loading import first_line, quiet_loading, read_config
-from hf_metalr.training.tasks import Task
+from hf_metalr.data.tasks import Task
 
 # PyTorch's share of the newest batch in the running statistics. Some conversions from TensorFlow carry its "momentum",
 # which is the share of the old value, and would evaluate with the statistics of the last batch alone.

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from hf_metalr.metrics import MultiLabelMetrics, RegressionMetrics, make_compute_metrics
 from hf_metalr.metrics.segmentation import confusion_matrix, overlap_scores
-from hf_metalr.training.masks import IGNORED
-from hf_metalr.training.tasks import Task
+from hf_metalr.data.masks import IGNORED
+from hf_metalr.data.tasks import Task
 from hf_metalr.training.units import UNCHANGED, Units
 
 

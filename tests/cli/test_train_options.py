@@ -12,9 +12,9 @@ from hf_metalr import MetaLRTrainingArguments
 from hf_metalr.cli import main
 from hf_metalr.errors import InputError
 from hf_metalr.cli.training.arguments import training_arguments
-from hf_metalr.cli.training.fields import read_fields
+from hf_metalr.cli.fields import read_fields
 from hf_metalr.cli.training.options import AUGMENTATIONS, TASK_NAMES, add_options
-from hf_metalr.training.tasks import TASKS, Task
+from hf_metalr.data.tasks import TASKS, Task
 
 TASK = Task("classification", "image")
 
