@@ -63,7 +63,9 @@ def read_depth(content: bytes) -> Depth | None:
     except (struct.error, IndexError) as error:
         raise ImageRefused("it is damaged: its header ends early") from error
     largest = netpbm.largest_value(content)
-    return None if largest is None else Depth("PGM or PPM", 16 if largest > 255 else 8, 3 if content[1:2] == b"6" else 1)
+    if largest is None:
+        return None
+    return Depth("PGM or PPM", 16 if largest > 255 else 8, 3 if content[1:2] == b"6" else 1)
 
 
 def _jpeg(content: bytes) -> Depth | None:

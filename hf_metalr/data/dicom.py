@@ -78,6 +78,11 @@ def _read(content: bytes, pixels: bool = True) -> Any:
         found = pydicom.dcmread(io.BytesIO(content), force=content[128:132] != b"DICM", stop_before_pixels=not pixels)
     except Exception as error:
         raise ImageRefused(f"it cannot be read as DICOM: {error or type(error).__name__}") from error
+    if "TransferSyntaxUID" not in found.file_meta:  # a file without a head, as older machines write it
+        implicit, little = found.original_encoding
+        uid = pydicom.uid
+        explicit = uid.ExplicitVRLittleEndian if little else uid.ExplicitVRBigEndian
+        found.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if implicit else explicit
     if pixels and not any(name in found for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise ImageRefused(f"it is DICOM without an image ({found.get('Modality') or 'of no modality'})")
     return found
@@ -88,9 +93,8 @@ def _pixels(found: Any) -> np.ndarray:
     try:
         return np.asarray(found.pixel_array)
     except Exception as error:
-        syntax = getattr(getattr(found, "file_meta", None), "TransferSyntaxUID", None)
-        name = getattr(syntax, "name", "unknown")
-        raise ImageRefused(f"its pixels ({name}) cannot be read: {str(error).strip() or type(error).__name__}") from error
+        name, reason = found.file_meta.TransferSyntaxUID.name, str(error).strip() or type(error).__name__
+        raise ImageRefused(f"its pixels ({name}) cannot be read: {reason}") from error
 
 
 def _colour(pixels: np.ndarray, found: Any, kind: str) -> "Image":
@@ -99,8 +103,8 @@ def _colour(pixels: np.ndarray, found: Any, kind: str) -> "Image":
     if kind == "PALETTE COLOR":
         from pydicom.pixels import apply_color_lut
 
-        pixels = np.asarray(apply_color_lut(pixels, found))
-        pixels = (pixels >> 8 if pixels.dtype == np.uint16 else pixels)[..., :3]
+        pixels = np.asarray(apply_color_lut(pixels, found))[..., :3]
+        pixels = (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels  # as the standard lays down
     if pixels.dtype != np.uint8 or pixels.ndim != 3:
         raise ImageRefused(f"it is DICOM in colour ({kind}) of {pixels.dtype}, of which 8 bits alone are read")
     return Image.fromarray(np.ascontiguousarray(pixels))

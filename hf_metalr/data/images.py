@@ -15,8 +15,8 @@ import numpy as np
 from hf_metalr.data import dicom
 from hf_metalr.data.bit_depth import Depth, read_depth
 from hf_metalr.data.deep.netpbm import read_netpbm
-from hf_metalr.data.deep.png import read_png
 from hf_metalr.data.deep.orientation import SIDEWAYS, orientation_of, upright
+from hf_metalr.data.deep.png import chunks, read_png
 from hf_metalr.data.deep.raster import ImageRefused, Raster, TooDeep, Window, too_deep
 from hf_metalr.data.deep.tiff import read_tiff
 
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 __all__ = ["IMAGE_SUFFIXES", "ImageRefused", "TooDeep", "Window", "check", "decode", "to_channels"]
 
 # Files with these suffixes are taken for images; some of them are then refused with the reason, such as HEIC.
-IMAGE_SUFFIXES = frozenset(
-    ".apng .avif .bmp .dib .gif .heic .heif .j2c .j2k .jfif .jp2 .jpe .jpeg .jpf .jpg .jpx .mpo .pbm .pcx .pfm .pgm "
-    ".png .pnm .ppm .sgi .tga .tif .tiff .webp".split()
-) | frozenset(dicom.SUFFIXES)
+_SUFFIXES = """
+.apng .avif .bmp .dib .gif .heic .heif .j2c .j2k .jfif .jp2 .jpe .jpeg .jpf .jpg .jpx .mpo .pbm .pcx .pfm .pgm .png
+.pnm .ppm .sgi .tga .tif .tiff .webp
+"""
+IMAGE_SUFFIXES = frozenset(_SUFFIXES.split()) | frozenset(dicom.SUFFIXES)
 _GREY_MODES = ("1", "L", "LA", "La")
+_WITH_ALPHA = ("LA", "PA", "RGBA")  # the A of LAB is a colour
 # Formats in which more "frames" are no more images: previews of a phone's JPEG, layers whose sum is the first.
 _ONE_IMAGE = ("MPO", "PSD")
 _READERS = {"PNG": read_png, "TIFF": read_tiff, "PGM or PPM": read_netpbm}
@@ -66,7 +68,7 @@ def decode(cell: Any, window: Window | None = None) -> "Image":
         if depth is not None and depth.is_deep and depth.kind in _READERS:
             return _scaled(_READERS[depth.kind](content), str(depth), window)
         with _opened(content) as image:
-            if depth is not None and depth.is_deep or _has_deep_mode(image):
+            if (depth is not None and depth.is_deep) or _has_deep_mode(image):
                 return _deep_picture(image, depth, window)
             image.load()
             return _upright_and_opaque(image)
@@ -94,16 +96,23 @@ def check(cell: Any, window: Window | None = None) -> tuple[int, int]:
         with _opened(content) as image:
             if _has_deep_mode(image) and window is None:
                 raise too_deep("more than 8 bits", None)
-            if image.format not in ("PNG", "JPEG", "MPO"):
-                image.load()
-                return _upright_size(image)
-            size = _upright_size(image)
             if image.format == "PNG":
-                image.verify()
-            else:
-                image.draft(image.mode, (1, 1))  # changes the size
+                return _checked_png(image, content)
+            size = _upright_size(image)
+            if image.format not in ("JPEG", "MPO"):
                 image.load()
+                return _upright_size(image)  # Pillow turns a TIFF when it loads it
+            image.draft(image.mode, (1, 1))  # changes the size
+            image.load()
             return size
+
+
+def _checked_png(image: "Image", content: bytes) -> tuple[int, int]:
+    """Read a PNG by its checksums; Pillow would decode it for its orientation, which few say in these chunks."""
+    turned = False
+    for kind, data in chunks(content):
+        turned |= kind == b"eXIf" or data.startswith((b"Raw profile type", b"XML:com.adobe.xmp"))
+    return _upright_size(image) if turned else image.size
 
 
 def to_channels(image: "Image", channels: int) -> "Image":
@@ -206,7 +215,7 @@ def _upright_and_opaque(image: "Image") -> "Image":
     mode = "L" if image.mode in _GREY_MODES else "RGB"
     if image.mode in ("La", "RGBa"):  # colours already multiplied by alpha
         image = image.convert("LA" if image.mode == "La" else "RGBA")
-    if "A" in image.getbands() or "transparency" in image.info:
+    if image.mode in _WITH_ALPHA or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     if image.mode == "LAB":

@@ -13,7 +13,7 @@ from hf_metalr.errors import InputError
 Window = tuple[float, float] | Literal["file"]
 
 
-class ImageRefused(ValueError):
+class ImageRefused(ValueError):  # noqa: N818  # what happened, not what went wrong
     """An image that cannot be read without a loss that nobody asked for; the message is the reason alone."""
 
 
@@ -59,7 +59,7 @@ class Raster:
         if self.white_is_low:
             shown = 1.0 - shown
         if self.alpha is not None:  # on white, as a viewer shows it
-            shown = 1.0 - (1.0 - shown) * self.alpha[..., None]
+            shown = shown * self.alpha[..., None] + (1.0 - self.alpha[..., None])
         pixels = np.rint(shown * 255.0).astype(np.uint8)
         return upright(Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels), self.orientation)
 

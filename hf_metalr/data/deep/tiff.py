@@ -16,10 +16,17 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _ASSOCIATED = 1  # colours that are already multiplied by alpha
 _HORIZONTAL, _OF_FLOATS = 2, 3  # predictors
-_PREDICTED = (5, 8, 32946, 34925, 50000)  # compressions that know predictors: LZW, deflate (two numbers), LZMA, Zstandard
+_PREDICTED = (5, 8, 32946, 34925, 50000)  # compressions with predictors: LZW, deflate (twice), LZMA, Zstandard
 # Tags that say where the bytes are and how they are packed; the rest would tell Pillow of numbers.
-_KEPT = (tags.COMPRESSION, tags.STRIP_OFFSETS, tags.ROWS_PER_STRIP, tags.STRIP_SIZES, tags.TILE_HEIGHT)
-_KEPT += (tags.TILE_OFFSETS, tags.TILE_SIZES)
+_KEPT = (
+    tags.COMPRESSION,
+    tags.STRIP_OFFSETS,
+    tags.ROWS_PER_STRIP,
+    tags.STRIP_SIZES,
+    tags.TILE_HEIGHT,
+    tags.TILE_OFFSETS,
+    tags.TILE_SIZES,
+)
 
 
 def read_tiff(content: bytes) -> Raster:
@@ -52,7 +59,8 @@ def _number_kind(page: tags.Page) -> np.dtype:
     """Return the dtype of a channel, in this machine's byte order."""
     bits, number = page.bits, page.first(tags.FORMAT, _UNSIGNED)
     letter = {_UNSIGNED: "u", _SIGNED: "i", _FLOAT: "f"}.get(number)
-    if letter is None or bits not in (8, 16, 32, 64) or (letter, bits) == ("f", 8) or len(set(page.tags[tags.BITS])) > 1:
+    known = letter is not None and bits in (8, 16, 32, 64) and (letter, bits) != ("f", 8)
+    if not known or len(set(page.tags[tags.BITS])) > 1:
         raise ImageRefused(
             f"it is a TIFF of {bits} bits per channel in a form that is not read (sample format {number}); convert it "
             "to 16 bits"
@@ -119,18 +127,23 @@ def _numbers(rows: np.ndarray, content: bytes, page: tags.Page, kind: np.dtype, 
         (height, width, channels).
     """
     predictor = page.first(tags.PREDICTOR, 1) if page.first(tags.COMPRESSION, 1) in _PREDICTED else 1
-    height = rows.shape[0]
-    if predictor == _OF_FLOATS:  # the first bytes of all numbers of a row (tile), then all second bytes, …, as differences
-        if tags.TILE_WIDTH in page.tags:
-            raise ImageRefused("it is a TIFF of tiles with the predictor for floats, which is not read; save it without")
-        steps = rows.reshape(height, -1, channels).cumsum(1, dtype=np.uint8)
-        planes = steps.reshape(height, kind.itemsize, -1)
-        return np.ascontiguousarray(planes.transpose(0, 2, 1)).view(kind.newbyteorder(">")).reshape(height, -1, channels).astype(kind)
+    if predictor == _OF_FLOATS:
+        return _undo_of_floats(rows, page, kind, channels)
     values = np.ascontiguousarray(rows).view(kind.newbyteorder(tags.byte_order(content))).astype(kind)
-    values = values.reshape(height, -1, channels)
+    values = values.reshape(rows.shape[0], -1, channels)
     if predictor == _HORIZONTAL:
-        unsigned = values.view(f"u{kind.itemsize}")
-        width = int(page.first(tags.TILE_WIDTH, values.shape[1]))  # differences begin anew in every tile
-        parts = [unsigned[:, left : left + width].cumsum(1, dtype=unsigned.dtype) for left in range(0, values.shape[1], width)]
-        values = np.concatenate(parts, axis=1).view(kind)
+        unsigned, whole = values.view(f"u{kind.itemsize}"), values.shape[1]
+        width = int(page.first(tags.TILE_WIDTH, whole))  # differences begin anew in every tile
+        parts = [unsigned[:, left : left + width] for left in range(0, whole, width)]
+        values = np.concatenate([part.cumsum(1, dtype=unsigned.dtype) for part in parts], axis=1).view(kind)
     return values
+
+
+def _undo_of_floats(rows: np.ndarray, page: tags.Page, kind: np.dtype, channels: int) -> np.ndarray:
+    """Of a row, differences of the first bytes of all numbers, then of all second bytes, and so on."""
+    if tags.TILE_WIDTH in page.tags:
+        raise ImageRefused("it is a TIFF of tiles with the predictor for floats, which is not read; save it without")
+    steps = rows.reshape(rows.shape[0], -1, channels).cumsum(1, dtype=np.uint8)
+    planes = steps.reshape(rows.shape[0], kind.itemsize, -1)
+    values = np.ascontiguousarray(planes.transpose(0, 2, 1)).view(kind.newbyteorder(">"))
+    return values.reshape(rows.shape[0], -1, channels).astype(kind)

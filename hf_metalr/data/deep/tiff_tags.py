@@ -7,7 +7,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from hf_metalr.data.deep.raster import ImageRefused
 
@@ -17,7 +17,8 @@ _PAIRS = {5: "I", 10: "i"}  # fractions
 MOST_DIRECTORIES = 100_000  # of a damaged file the directories may go round in a circle
 
 SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
-DESCRIPTION, STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS_PER_STRIP, STRIP_SIZES, PLANAR = 270, 273, 274, 277, 278, 279, 284
+DESCRIPTION, STRIP_OFFSETS, ORIENTATION, SAMPLES = 270, 273, 274, 277
+ROWS_PER_STRIP, STRIP_SIZES, PLANAR = 278, 279, 284
 PREDICTOR, EXTRA_SAMPLES, FORMAT = 317, 338, 339
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_SIZES = 322, 323, 324, 325
 _REDUCED, _TRANSPARENCY = 1, 4  # bits of SUBFILE: a small copy of a page, and its mask
@@ -28,7 +29,7 @@ def is_tiff(content: bytes) -> bool:
     return content[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def byte_order(content: bytes) -> str:
+def byte_order(content: bytes) -> Literal["<", ">"]:
     """Return "<" or ">"."""
     return "<" if content[:2] == b"II" else ">"
 
