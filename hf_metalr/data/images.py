@@ -4,21 +4,18 @@ The picture is grey or RGB, of 8 bits, upright and opaque. What would have to be
 (bits, pages) is refused instead.
 """
 
-import io
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hf_metalr.data import dicom
-from hf_metalr.data.bit_depth import Depth, read_depth
+from hf_metalr.data.bit_depth import Depth
 from hf_metalr.data.deep.netpbm import read_netpbm
 from hf_metalr.data.deep.orientation import SIDEWAYS, orientation_of, upright
 from hf_metalr.data.deep.png import chunks, read_png
 from hf_metalr.data.deep.raster import ImageRefused, Raster, TooDeep, Window, too_deep
 from hf_metalr.data.deep.tiff import read_tiff
+from hf_metalr.data.image_files import content_of, opened, plain_reasons, readable_depth
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -33,16 +30,7 @@ _SUFFIXES = """
 IMAGE_SUFFIXES = frozenset(_SUFFIXES.split()) | frozenset(dicom.SUFFIXES)
 _GREY_MODES = ("1", "L", "LA", "La")
 _WITH_ALPHA = ("LA", "PA", "RGBA")  # the A of LAB is a colour
-# Formats in which more "frames" are no more images: previews of a phone's JPEG, layers whose sum is the first.
-_ONE_IMAGE = ("MPO", "PSD")
-_READERS = {"PNG": read_png, "TIFF": read_tiff, "PGM or PPM": read_netpbm}
-_STRANGERS = {
-    b"version https://git-lfs": "it is a pointer of Git LFS, not the file itself: run `git lfs pull`",
-    b"<!doctype": "it is a web page, not an image",
-    b"<html": "it is a web page, not an image",
-    b"<svg": "it is a drawing (SVG), not an image of pixels",
-    b"<?xml": "it is XML, perhaps a drawing (SVG), not an image of pixels",
-}
+READERS = {"PNG": read_png, "TIFF": read_tiff, "PGM or PPM": read_netpbm}
 
 
 def decode(cell: Any, window: Window | None = None) -> "Image":
@@ -58,16 +46,16 @@ def decode(cell: Any, window: Window | None = None) -> "Image":
     Raises:
         ImageRefused: the image cannot be read, or not without loss; the message is the reason.
     """
-    with _plain_reasons():
+    with plain_reasons():
         if hasattr(cell, "getbands"):
             return _upright_and_opaque(cell) if not _has_deep_mode(cell) else _deep_picture(cell, None, window)
-        content, path = _content(cell)
+        content, path = content_of(cell)
         if dicom.is_dicom(content, path):
             return dicom.read_dicom(content, window)
-        depth = _readable_depth(content)
-        if depth is not None and depth.is_deep and depth.kind in _READERS:
-            return _scaled(_READERS[depth.kind](content), str(depth), window)
-        with _opened(content) as image:
+        depth = readable_depth(content)
+        if depth is not None and depth.is_deep and depth.kind in READERS:
+            return _scaled(READERS[depth.kind](content), str(depth), window)
+        with opened(content) as image:
             if (depth is not None and depth.is_deep) or _has_deep_mode(image):
                 return _deep_picture(image, depth, window)
             image.load()
@@ -82,18 +70,18 @@ def check(cell: Any, window: Window | None = None) -> tuple[int, int]:
     Raises:
         ImageRefused: as `decode`, but what is deep is told without its range.
     """
-    with _plain_reasons():
+    with plain_reasons():
         if hasattr(cell, "getbands"):
             return decode(cell, window).size
-        content, path = _content(cell)
+        content, path = content_of(cell)
         if dicom.is_dicom(content, path):
             return decode(cell, window).size
-        depth = _readable_depth(content)
+        depth = readable_depth(content)
         if depth is not None and depth.is_deep:
             if window is None:
                 raise too_deep(str(depth), None)
             return decode(cell, window).size
-        with _opened(content) as image:
+        with opened(content) as image:
             if _has_deep_mode(image) and window is None:
                 raise too_deep("more than 8 bits", None)
             if image.format == "PNG":
@@ -118,64 +106,6 @@ def _checked_png(image: "Image", content: bytes) -> tuple[int, int]:
 def to_channels(image: "Image", channels: int) -> "Image":
     """Return the image in grey for a model with one input channel, in RGB for any other."""
     return image.convert("L" if channels == 1 else "RGB")
-
-
-def _content(cell: Any) -> tuple[bytes, str]:
-    """Return what the file holds, and its path or an empty text."""
-    if isinstance(cell, Mapping):
-        content, path = cell.get("bytes"), cell.get("path") or ""
-    elif isinstance(cell, bytes):
-        content, path = cell, ""
-    else:
-        content, path = None, cell or ""
-    if content is None and path == "":
-        raise ImageRefused("it is empty")
-    if content is None:
-        try:
-            content = Path(path).read_bytes()
-        except FileNotFoundError as error:
-            raise ImageRefused(f"there is no file '{path}'") from error
-    if not content:
-        raise ImageRefused("it is empty")
-    return bytes(content), str(path)
-
-
-def _readable_depth(content: bytes) -> Depth | None:
-    """Return the depth; refuse what Pillow would read in part."""
-    depth = read_depth(content)
-    if depth is None:
-        return None
-    if depth.pages > 1:
-        raise _several(depth.pages)
-    if depth.channels > 4:
-        raise ImageRefused(f"it has {depth.channels} channels, where a model takes grey or RGB")
-    return depth
-
-
-def _opened(content: bytes) -> "Image":
-    """Open an image, whose pixels are not read yet; refuse more than one."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        image = Image.open(io.BytesIO(content))
-    except UnidentifiedImageError as error:
-        raise ImageRefused(_stranger(content)) from error
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format not in _ONE_IMAGE:
-        raise _several(frames)
-    return image
-
-
-def _stranger(content: bytes) -> str:
-    """Return what a file that is no image may be."""
-    if content[4:8] == b"ftyp":
-        return f"it is {content[8:12].decode('latin-1')!r}, perhaps HEIC of a phone, which is not read: save it as JPEG"
-    start = content[:100].lstrip().lower()
-    return next((told for sign, told in _STRANGERS.items() if start.startswith(sign)), "it is no image of a known kind")
-
-
-def _several(frames: int) -> ImageRefused:
-    return ImageRefused(f"it holds {frames} images (frames or pages), of which only one would be used: split them")
 
 
 def _has_deep_mode(image: "Image") -> bool:
@@ -230,14 +160,3 @@ def _from_lab(image: "Image") -> "Image":
     converted = ImageCms.applyTransform(image, ImageCms.buildTransform(lab, rgb, "LAB", "RGB"))
     assert converted is not None  # None only where it is asked to work in place
     return converted
-
-
-@contextmanager
-def _plain_reasons() -> Iterator[None]:
-    """Turn whatever a decoder raises into an ImageRefused with its reason."""
-    try:
-        yield
-    except ImageRefused:
-        raise
-    except Exception as error:  # decoders raise anything on damaged files
-        raise ImageRefused(f"it cannot be read: {error or type(error).__name__}") from error
