@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hf_metalr.data.deep.raster import ImageRefused, Raster, Window
+from hf_metalr.data.deep.raster import ImageRefused, Raster, Window, in_words
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,10 +27,20 @@ def is_dicom(content: bytes, path: str = "") -> bool:
     return content[128:132] == b"DICM" or Path(path).suffix.lower() in SUFFIXES
 
 
-def has_window(content: bytes) -> bool:
-    """Whether a DICOM file says which values become black and white."""
+def scaling(content: bytes, window: Window | None) -> str | None:
+    """Return in words which values of a DICOM file become black and white; None for colours.
+
+    Raises:
+        ImageRefused: the file cannot be read.
+    """
     found = _read(content, pixels=False)
-    return _own_window(found) is not None or "VOILUTSequence" in found
+    if found.get("PhotometricInterpretation", _GREY[0]) not in _GREY:
+        return None
+    if window is not None:
+        return f"DICOM: {in_words(window)}"
+    if _own_window(found) is not None or "VOILUTSequence" in found:
+        return "DICOM: by the window that each file names"
+    return f"DICOM without a window of its own: {in_words('file')}"
 
 
 def read_dicom(content: bytes, window: Window | None = None) -> "Image":

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Formats in which more "frames" are no more images: previews of a phone's JPEG, layers whose sum is the first.
 _ONE_IMAGE = ("MPO", "PSD")
+_NEVER_WHOLE = ("JPEG", "SGI")
 _STRANGERS = {
     b"version https://git-lfs": "it is a pointer of Git LFS, not the file itself: run `git lfs pull`",
     b"<!doctype": "it is a web page, not an image",
@@ -63,7 +64,15 @@ def readable_depth(content: bytes) -> Depth | None:
         raise _several(depth.pages)
     if depth.channels > 4:
         raise ImageRefused(f"it has {depth.channels} channels, where a model takes grey or RGB")
+    if depth.is_deep and depth.kind in _NEVER_WHOLE:
+        raise read_in_part(depth)
     return depth
+
+
+def read_in_part(depth: Depth | None) -> ImageRefused:
+    """Return the refusal of a deep image of which nobody here reads more than 8 bits."""
+    kind = "an image of more than 8 bits" if depth is None else f"{depth.kind} of {depth}"
+    return ImageRefused(f"it is {kind} per channel, of which only 8 can be read: convert it to PNG or TIFF of 16 bits")
 
 
 def opened(content: bytes) -> "Image":

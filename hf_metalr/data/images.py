@@ -4,7 +4,7 @@ The picture is grey or RGB, of 8 bits, upright and opaque. What would have to be
 (bits, pages) is refused instead.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,9 +13,9 @@ from hf_metalr.data.bit_depth import Depth
 from hf_metalr.data.deep.netpbm import read_netpbm
 from hf_metalr.data.deep.orientation import SIDEWAYS, orientation_of, upright
 from hf_metalr.data.deep.png import chunks, read_png
-from hf_metalr.data.deep.raster import ImageRefused, Raster, TooDeep, Window, too_deep
+from hf_metalr.data.deep.raster import ImageRefused, Raster, TooDeep, Window, in_words, too_deep
 from hf_metalr.data.deep.tiff import read_tiff
-from hf_metalr.data.image_files import content_of, opened, plain_reasons, readable_depth
+from hf_metalr.data.image_files import content_of, opened, plain_reasons, read_in_part, readable_depth
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -62,8 +62,20 @@ def decode(cell: Any, window: Window | None = None) -> "Image":
             return _upright_and_opaque(image)
 
 
-def check(cell: Any, window: Window | None = None) -> tuple[int, int]:
-    """Return (width, height) of the upright image, having read the file to its end but not decoded it where that tells.
+class Checked(NamedTuple):
+    """What a look at an image tells.
+
+    Attributes:
+        size: (width, height), upright.
+        scaling: how its intensities become 8 bits, in words; None where it has 8.
+    """
+
+    size: tuple[int, int]
+    scaling: str | None = None
+
+
+def check(cell: Any, window: Window | None = None) -> Checked:
+    """Read an image's file to its end, but decode it only where nothing less tells whether it is whole.
 
     PNG is read by its checksums, JPEG at an eighth of its size, anything else whole.
 
@@ -72,27 +84,36 @@ def check(cell: Any, window: Window | None = None) -> tuple[int, int]:
     """
     with plain_reasons():
         if hasattr(cell, "getbands"):
-            return decode(cell, window).size
+            return _checked_deep(cell, None, window) if _has_deep_mode(cell) else Checked(decode(cell).size)
         content, path = content_of(cell)
         if dicom.is_dicom(content, path):
-            return decode(cell, window).size
+            return Checked(dicom.read_dicom(content, window).size, dicom.scaling(content, window))
         depth = readable_depth(content)
         if depth is not None and depth.is_deep:
-            if window is None:
-                raise too_deep(str(depth), None)
-            return decode(cell, window).size
+            return _checked_deep(cell, depth, window)
         with opened(content) as image:
-            if _has_deep_mode(image) and window is None:
-                raise too_deep("more than 8 bits", None)
-            if image.format == "PNG":
-                return _checked_png(image, content)
-            size = _upright_size(image)
-            if image.format not in ("JPEG", "MPO"):
-                image.load()
-                return _upright_size(image)  # Pillow turns a TIFF when it loads it
-            image.draft(image.mode, (1, 1))  # changes the size
-            image.load()
-            return size
+            return (
+                _checked_deep(cell, None, window) if _has_deep_mode(image) else Checked(_checked_size(image, content))
+            )
+
+
+def _checked_deep(cell: Any, depth: Depth | None, window: Window | None) -> Checked:
+    name = "more than 8 bits" if depth is None else str(depth)
+    if window is None and (depth is None or depth.kind in READERS):
+        raise too_deep(name, None)
+    return Checked(decode(cell, window).size, None if window is None else f"{name} per channel: {in_words(window)}")
+
+
+def _checked_size(image: "Image", content: bytes) -> tuple[int, int]:
+    if image.format == "PNG":
+        return _checked_png(image, content)
+    size = _upright_size(image)
+    if image.format not in ("JPEG", "MPO"):
+        image.load()
+        return _upright_size(image)  # Pillow turns a TIFF when it loads it
+    image.draft(image.mode, (1, 1))  # changes the size
+    image.load()
+    return size
 
 
 def _checked_png(image: "Image", content: bytes) -> tuple[int, int]:
@@ -115,10 +136,7 @@ def _has_deep_mode(image: "Image") -> bool:
 def _deep_picture(image: "Image", depth: Depth | None, window: Window | None) -> "Image":
     """Scale a deep image that Pillow reads whole, grey alone."""
     if not _has_deep_mode(image):
-        raise ImageRefused(
-            f"it is a {'' if depth is None else depth.kind} of {depth} per channel, of which only 8 can be read: "
-            "convert it to PNG or TIFF of 16 bits"
-        )
+        raise read_in_part(depth)
     values = np.asarray(image)
     if depth is not None and depth.kind == "JPEG 2000":
         values = values >> (16 - depth.bits)  # Pillow stretches them to 16 bits

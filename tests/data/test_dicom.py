@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pytest
 
-from hf_metalr.data import dicom
 from hf_metalr.data.images import IMAGE_SUFFIXES, ImageRefused, check, decode
 
 pydicom = pytest.importorskip("pydicom")
@@ -74,8 +73,15 @@ def test_without_any_window_the_range_of_the_image_is_used_without_what_pads_it(
     stored = np.array([[-2000, -1000, 0, 1000]], np.int16)
     assert np.asarray(decode(write(stored))).tolist() == [[0, 85, 170, 255]]
     assert np.asarray(decode(write(stored, PixelPaddingValue=-2000))).tolist() == [[0, 0, 128, 255]]
-    assert not dicom.has_window(write(stored))
-    assert dicom.has_window(write(stored, WindowCenter=[40, 50], WindowWidth=[400, 80]))
+
+
+def test_how_values_become_brightness_is_told():
+    stored = np.zeros((2, 2), np.int16)
+    assert "without a window of its own: the smallest value" in check(write(stored)).scaling
+    windowed = write(stored, WindowCenter=[40, 50], WindowWidth=[400, 80])
+    assert check(windowed).scaling == "DICOM: by the window that each file names"
+    assert check(windowed, (-100.0, 400.0)).scaling == "DICOM: -100 becomes black and 400 white"
+    assert check(write(np.zeros((2, 2, 3), np.uint8), "RGB")).scaling is None
 
 
 def test_of_several_windows_the_first_is_used():
@@ -162,7 +168,7 @@ def test_what_is_refused():
 def test_files_are_known_by_their_content_or_their_suffix(tmp_path):
     content = write(np.array([[0, 9]], np.uint16), meta=True)
     (tmp_path / "IM0001").write_bytes(content)
-    assert decode(tmp_path / "IM0001").size == check(tmp_path / "IM0001") == (2, 1)
+    assert decode(tmp_path / "IM0001").size == check(tmp_path / "IM0001").size == (2, 1)
     bare = write(np.array([[0, 9]], np.uint16), meta=False)
     assert bare[128:132] != b"DICM"
     assert decode({"bytes": bare, "path": "old.dcm"}).size == (2, 1)

@@ -18,7 +18,13 @@ class ImageRefused(ValueError):  # noqa: N818  # what happened, not what went wr
 
 
 class TooDeep(ImageRefused):
-    """More than 8 bits per channel, and no window that says which intensities become black and white."""
+    """More than 8 bits per channel, and no window that says which intensities become black and white.
+
+    Attributes:
+        range: the smallest and largest value, where they are known.
+    """
+
+    range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,17 @@ def require_window(window: Any) -> None:
         raise InputError("window", f"{rule}, the first smaller than the second, found {window[0]} and {window[1]}.")
 
 
+def in_words(window: Window) -> str:
+    """Return what a window does.
+
+    >>> in_words((0, 4095))
+    '0 becomes black and 4095 white'
+    """
+    if window == "file":
+        return "the smallest value of each file becomes black and the largest white"
+    return f"{window[0]:.6g} becomes black and {window[1]:.6g} white"
+
+
 def too_deep(depth: str, found: tuple[float, float] | None, where: str = "") -> TooDeep:
     """Return the refusal of a deep image, with the range that was found and the way out.
 
@@ -84,11 +101,13 @@ and white, such as --window 0 4095 (in Python window=(0, 4095)), or each file's 
     """
     low, high = (f"{end:.6g}" for end in (found or (0.0, 4095.0)))
     told = f" (values {low} to {high}{where})" if found else ""
-    return TooDeep(
+    refusal = TooDeep(
         f"it has {depth} per channel{told}, of which a model sees 8: choose the intensities that become black and "
         f"white, such as --window {low} {high} (in Python window=({low}, {high})), or each file's own range by "
         "--window file"
     )
+    refusal.range = found
+    return refusal
 
 
 def require_size(width: int, height: int) -> None:
