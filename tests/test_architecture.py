@@ -121,7 +121,8 @@ def test_files_stay_small(path: Path) -> None:
 def test_every_third_party_import_is_declared() -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
-    declared = config["options"]["install_requires"] + config["options.extras_require"]["plot"]
+    extras = config["options.extras_require"]
+    declared = config["options"]["install_requires"] + extras["plot"] + extras["dicom"]
     names = {re.split(r"[<>=!~ ]", line)[0].replace("-", "_") for line in declared.split("\n") if line}
     modules = {"scikit_learn": "sklearn", "pillow": "PIL", "pyyaml": "yaml"}
     importable = {modules.get(name, name) for name in names}
