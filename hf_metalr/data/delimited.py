@@ -1,4 +1,4 @@
-"""Text with separators (CSV, TSV) as columns of cells. A cell stays the text that it is; nothing is renamed or filled."""
+"""Text with separators (CSV, TSV) as columns of cells. A cell stays the text that it is; nothing is filled in."""
 
 import csv
 import io
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from hf_metalr.data.text_files import read_text
 from hf_metalr.errors import InputError
@@ -66,7 +67,7 @@ def _width(text: str, separator: str) -> int:
     return widths.pop() if len(widths) == 1 else 0
 
 
-def _records(text: str, separator: str, quoting: int = csv.QUOTE_MINIMAL) -> Iterator[tuple[int, list[str]]]:
+def _records(text: str, separator: str, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL) -> Iterator[tuple[int, list[str]]]:
     """Yield the line in which each record ends, counted from 1, and its cells; lines of blanks alone are none."""
     header = text[: text.find("\n")]
     loose = re.search(rf"{re.escape(separator)} +\S", header) is not None  # a, b, "c, d"
@@ -119,7 +120,9 @@ def _named(header: list[str], columns: list[list[str]], path: Path, notes: list[
                 notes.append(f"column {number} of '{path.name}' counts the rows and is not read")
             continue
         if name in named:
-            raise InputError("data", f"must name every column differently, found '{name}' twice in '{path}'. Rename one.")
+            raise InputError(
+                "data", f"must name every column differently, found '{name}' twice in '{path}'. Rename one."
+            )
         named[name] = cells
     return named
 

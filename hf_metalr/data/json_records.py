@@ -77,7 +77,9 @@ def _inner(content: dict[str, Any]) -> tuple[Any, list[str]]:
         one = not fields and not all(isinstance(value, list) for value in content.values())
         return ([content] if one else None), []
     others = [name for name in content if name != fields[0]]
-    return content[fields[0]], [f"records are read from the field '{fields[0]}'" + f", not {', '.join(others)}" * bool(others)]
+    return content[fields[0]], [
+        f"records are read from the field '{fields[0]}'" + f", not {', '.join(others)}" * bool(others)
+    ]
 
 
 def _records(value: list[Any]) -> bool:

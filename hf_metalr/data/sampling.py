@@ -1,9 +1,22 @@
-"""Drawing a part of a data set, class by class."""
+"""Drawing a part of a data set, class by class: one drawing for every command."""
 
 import random
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
+
+from hf_metalr.data.targets import Targets
+
+
+def draw_rows(targets: Targets, rows: Sequence[int], size: int | None, seed: int) -> list[int]:
+    """Return at most so many of these rows, in their order; see `draw_indices`.
+
+    Numbers are drawn by fifths, several labels by the rarest of a row, masks by the classes in them.
+    """
+    if size is None or size >= len(rows):
+        return list(rows)
+    strata = [targets.strata[row] for row in rows]
+    return [rows[i] for i in draw_indices([s if isinstance(s, int) else str(s) for s in strata], size, seed)]
 
 
 def draw_indices(labels: Sequence[Any], size: int, seed: int) -> list[int]:

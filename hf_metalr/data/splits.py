@@ -6,6 +6,11 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
+from hf_metalr.data.parts import is_missing
+from hf_metalr.data.split_names import split_of
+from hf_metalr.data.table import Table
+from hf_metalr.errors import InputError, Parameter
+
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 # How finely a group-wise split can hit a wanted share; more folds leave too few groups in each.
 MOST_FOLDS = 20
@@ -13,11 +18,46 @@ MOST_FOLDS = 20
 QUANTILES = 5
 
 
+def given_splits(table: Table, split_column: str | None = None) -> list[str | None]:
+    """Return which split (train, validation, test) each row is in, None for all where they are to be divided.
+
+    Args:
+        table: the rows.
+        split_column: that says so; None takes the splits in which the data came.
+
+    Raises:
+        InputError: a row without a split, or another name than a split's, with the rows that have it.
+    """
+    if split_column is None:
+        found, parameter, place = [name for name, _ in table.origins], "data", ""
+        if None in found:
+            return [None] * len(found)
+    else:
+        found, parameter, place = list(table.dataset[split_column]), "split_column", f"'{split_column}' "
+    strange: dict[str, list[int]] = {}
+    for row, name in enumerate(found):
+        if is_missing(name) or split_of(str(name)) is None:
+            strange.setdefault("nothing" if is_missing(name) else repr(name), []).append(row)
+    if strange:
+        shown = ", ".join(f"{name} in {len(rows)} rows ({table.name(rows[0])})" for name, rows in strange.items())
+        raise InputError(
+            parameter,
+            f"{place}must call every split train, validation or test, found {shown}. Rename them, or choose the one to "
+            "divide with ",
+            Parameter("split"),
+            ".",
+        )
+    names = [split_of(str(name)) for name in found]
+    if set(names) == {TRAIN}:
+        return [None] * len(names)
+    return names
+
+
 def split_rows(
     rows: Sequence[int],
     strata: Sequence[Hashable],
     share: float,
-    seed: int,
+    split_seed: int = 0,
     groups: Sequence[Hashable] | None = None,
 ) -> tuple[list[int], list[int]]:
     """Divide rows at random into a rest and a part of the given share.
@@ -29,27 +69,29 @@ def split_rows(
         rows: numbers of the rows to divide.
         strata: of every row of the table, what is to be spread evenly, such as its class.
         share: of the part, strictly between 0 and 1.
-        seed: of the random choice.
+        split_seed: of the random choice.
         groups: of every row of the table, what must stay on one side; None for single rows.
 
     Returns:
         The rest and the part, each in ascending order.
 
     Raises:
-        ValueError: a share out of range, or too few rows or groups for two sides.
+        InputError: a share out of range, or too few rows or groups for two sides.
 
     Example:
-        >>> rest, part = split_rows(range(10), [0] * 8 + [1] * 2, 0.5, seed=0)
+        >>> rest, part = split_rows(range(10), [0] * 8 + [1] * 2, 0.5)
         >>> len(part), sum(row >= 8 for row in part)
         (5, 1)
     """
     if not 0 < share < 1:
-        raise ValueError(f"The share of a split must lie strictly between 0 and 1, found {share}.")
+        raise InputError(None, f"The share of a split must lie strictly between 0 and 1, found {share}.")
     numbers = np.asarray(rows)
     if groups is None:
-        rest, part = _split_single(numbers, [strata[row] for row in rows], share, seed)
+        rest, part = _split_single(numbers, [strata[row] for row in rows], share, split_seed)
     else:
-        rest, part = _split_groups(numbers, [strata[row] for row in rows], [groups[row] for row in rows], share, seed)
+        rest, part = _split_groups(
+            numbers, [strata[row] for row in rows], [groups[row] for row in rows], share, split_seed
+        )
     return sorted(rest.tolist()), sorted(part.tolist())
 
 
@@ -58,7 +100,7 @@ def make_splits(
     strata: Sequence[Hashable],
     validation: float,
     test: float,
-    seed: int,
+    split_seed: int = 0,
     groups: Sequence[Hashable] | None = None,
 ) -> dict[str, list[int]]:
     """Return the rows of training, validation and test. Splits that the data have are kept.
@@ -70,14 +112,14 @@ def make_splits(
         strata: of every row, what is to be spread evenly.
         validation: share of the rows that are divided, 0 for none.
         test: likewise.
-        seed: of the random choices.
+        split_seed: of the random choices; one of their own, so that another seed of the training changes no split.
         groups: of every row, what must stay on one side; None for single rows.
 
     Raises:
-        ValueError: no training rows, shares that leave none, or too few rows or groups.
+        InputError: no training rows, shares that leave none, or too few rows or groups.
 
     Example:
-        >>> splits = make_splits([None] * 10, [0, 1] * 5, validation=0.2, test=0.2, seed=0)
+        >>> splits = make_splits([None] * 10, [0, 1] * 5, validation=0.2, test=0.2)
         >>> {name: len(rows) for name, rows in splits.items()}
         {'train': 6, 'validation': 2, 'test': 2}
     """
@@ -85,15 +127,23 @@ def make_splits(
     for row, name in enumerate(given):
         splits.setdefault(name or TRAIN, []).append(row)
     if TRAIN not in splits:
-        raise ValueError(f"There must be a split to train on, found only {', '.join(splits)}.")
+        raise InputError(
+            "data",
+            f"must have a split to train on, found only {', '.join(splits)}. Add one, or choose the one to divide by ",
+            Parameter("split"),
+            ".",
+        )
     if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
-        raise ValueError(
-            f"The shares of validation and test must be at least 0 and together below 1, found {validation} and {test}."
+        raise InputError(
+            "validation_size",
+            "and ",
+            Parameter("test_size"),
+            f" must be at least 0 and together below 1, found {validation} and {test}. Lower them.",
         )
     left = 1.0
     for name, share in ((TEST, test), (VALIDATION, validation)):
         if share and name not in splits:
-            splits[TRAIN], splits[name] = split_rows(splits[TRAIN], strata, share / left, seed, groups)
+            splits[TRAIN], splits[name] = split_rows(splits[TRAIN], strata, share / left, split_seed, groups)
             left -= share
     return {name: splits[name] for name in (TRAIN, VALIDATION, TEST) if name in splits}
 
@@ -126,8 +176,13 @@ def _split_single(rows: np.ndarray, strata: list[Hashable], share: float, seed: 
 
     size = round(len(rows) * share)
     if not 0 < size < len(rows):
-        raise ValueError(
-            f"A share of {share} of {len(rows)} rows leaves one side empty. Add data, or choose another share."
+        raise InputError(
+            None,
+            f"A share of {share:g} of {len(rows)} rows leaves one side of a split empty. Add data, or choose another ",
+            Parameter("validation_size"),
+            " or ",
+            Parameter("test_size"),
+            ".",
         )
     pooled = _pooled(strata, least=2)
     even = len(set(pooled)) <= min(size, len(rows) - size)  # each side has room for every stratum
@@ -142,7 +197,10 @@ def _split_groups(
 
     count = len(set(groups))
     if count < 2:
-        raise ValueError(f"A split by groups needs at least two of them, found {count} in {len(rows)} rows.")
+        raise InputError(
+            None,
+            f"A split by groups needs at least two of them, found {count} in {len(rows)} rows. Choose another column.",
+        )
     numbers = _numbered(groups)
     pooled = _pooled(strata, least=2)
     folds = max(2, min(MOST_FOLDS, count, max(Counter(pooled).values())))
@@ -154,9 +212,10 @@ def _split_groups(
     # Folds differ in size where groups do, and some may be empty: take folds until the share is met.
     chosen = np.concatenate(_nearest_union(parts, share * len(rows), wanted))
     if not 0 < len(chosen) < len(rows):
-        raise ValueError(
+        raise InputError(
+            None,
             f"{count} groups of {len(rows)} rows cannot be divided so that a share of {share} is apart: one side "
-            "would be empty. Add groups, or choose another share."
+            "would be empty. Add groups, or choose another share.",
         )
     return np.delete(rows, chosen), rows[chosen]
 

@@ -1,7 +1,20 @@
 """What a fine-tune may be for, what each task calls for, and which one a data set looks like."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from hf_metalr.data.columns import is_image, is_text
+from hf_metalr.data.labels import (
+    FEW,
+    SEPARATOR,
+    LabelColumn,
+    is_multi_hot,
+    is_whole,
+    require_plain_meaning,
+    unwrapped,
+)
+from hf_metalr.data.table import Table
+from hf_metalr.errors import InputError
 
 TaskName = Literal["classification", "multi-label", "segmentation", "regression"]
 Modality = Literal["image", "text"]
@@ -35,7 +48,7 @@ class Task:
     """A task on images or on texts.
 
     Raises:
-        ValueError: segmentation of texts, or an unknown task.
+        InputError: segmentation of texts, or an unknown task.
     """
 
     name: TaskName
@@ -43,9 +56,9 @@ class Task:
 
     def __post_init__(self) -> None:
         if self.name not in TASKS:
-            raise ValueError(f"The task must be one of {', '.join(TASKS)}, found {self.name!r}.")
+            raise InputError("task", f"must be one of {', '.join(TASKS)}, found {self.name!r}.")
         if self.name == "segmentation" and self.modality == "text":
-            raise ValueError("The task 'segmentation' needs images, but the inputs are texts. Choose another column.")
+            raise InputError("task", "'segmentation' needs images, but the inputs are texts. Choose another one.")
 
     @property
     def auto_class(self) -> str:
@@ -77,25 +90,38 @@ class Task:
         return METRICS[self.name]
 
 
-def guess_task(features: Any, input_column: str, label_columns: list[str]) -> tuple[Task, str]:
-    """Return the task that the types of the columns speak for, and why, in words.
+def guess_task(table: Table) -> tuple[Task, str]:
+    """Return the task that types and values of the columns speak for, and why, in words.
 
-    Args:
-        features: of the data set.
-        input_column: images or texts.
-        label_columns: where the labels are; several for one column per label.
+    Raises:
+        InputError: text that may hold one label or several; the message asks.
     """
-    from datasets import Image
-
-    modality: Modality = "image" if isinstance(features[input_column], Image) else "text"
-    if len(label_columns) > 1:
-        return Task("multi-label", modality), f"{len(label_columns)} label columns"
-    column = label_columns[0]
-    feature = features[column]
-    if isinstance(feature, Image):
+    features, columns = table.dataset.features, table.label_columns
+    modality: Modality = "image" if is_image(features[table.input_columns[0]]) else "text"
+    if len(columns) > 1:
+        return Task("multi-label", modality), f"{len(columns)} label columns"
+    column = columns[0]
+    if is_image(features[column]):
         return Task("segmentation", modality), f"column '{column}' holds images"
-    if hasattr(feature, "feature") or isinstance(feature, list):
-        return Task("multi-label", modality), f"column '{column}' holds lists"
-    if str(getattr(feature, "dtype", "")).startswith(("float", "double")):
-        return Task("regression", modality), f"column '{column}' holds numbers with fractions"
-    return Task("classification", modality), f"column '{column}' holds classes"
+    name, reason = _guess(LabelColumn(column, features[column], list(table.dataset[column]), table.name))
+    return Task(name, modality), f"column '{column}' {reason}"
+
+
+def _guess(column: LabelColumn) -> tuple[TaskName, str]:
+    if getattr(column.feature, "names", None) is not None:
+        return "classification", "holds classes"
+    if is_text(column.feature):
+        if any(SEPARATOR in value for value in column.complete()):
+            return "multi-label", f"has {SEPARATOR} between labels"
+        require_plain_meaning(column)
+        return "classification", "holds words"
+    values = unwrapped(column.complete())
+    if any(isinstance(value, list) for value in values):
+        return "multi-label", "holds rows of 0 and 1" if is_multi_hot(values) else "holds lists"
+    if not any(isinstance(value, float) for value in values):
+        return "classification", "holds classes"
+    if not is_whole(values):
+        return "regression", "holds numbers with fractions"
+    if (count := len(set(values))) <= FEW:  # a gap or a program turned 0 and 1 into 0.0 and 1.0
+        return "classification", f"holds numbers that are all whole, {count} different ones"
+    return "regression", f"holds numbers written with a fraction, {count} different ones"

@@ -1,4 +1,4 @@
-"""What a column of cells of text holds: whole numbers, numbers, true and false, or words. One type for all of its rows."""
+"""What a column of cells of text holds: whole numbers, numbers, true and false, or words; one type for all rows."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence

@@ -1,7 +1,7 @@
-"""Tables: CSV, TSV, JSON, JSON lines and parquet files, each named explicitly. Files called train, val, test are splits.
+"""Tables: CSV, TSV, JSON, JSON lines and parquet files, each named explicitly; train, val and test are splits.
 
-Text is read here rather than by pandas, which gives every 10,000 rows a type of their own, takes the word NA for an empty
-cell and 007 for 7, and renames columns. `datasets` reads parquet.
+Text is read here rather than by pandas, which gives every 10,000 rows a type of their own, takes the word NA for an
+empty cell and 007 for 7, and renames columns. `datasets` reads parquet.
 """
 
 import glob
@@ -69,7 +69,9 @@ def open_tables(files: Sequence[Path], source: str) -> Opened:
 class _Part:
     """What one file holds: columns of values or, of parquet, a data set."""
 
-    def __init__(self, columns: dict[str, Any], notes: list[str], decimal_comma: bool = False, dataset: Any = None) -> None:
+    def __init__(
+        self, columns: dict[str, Any], notes: list[str], decimal_comma: bool = False, dataset: Any = None
+    ) -> None:
         self.columns, self.notes, self.decimal_comma, self.dataset = columns, notes, decimal_comma, dataset
         self.rows = len(dataset) if dataset is not None else len(next(iter(columns.values()), []))
 
@@ -88,8 +90,8 @@ def _kind(files: Sequence[Path], source: str) -> str:
     if len(kinds) > 1 or not kinds <= set(KINDS.values()):
         raise InputError(
             "data",
-            f"must name files of one kind, {', '.join(KINDS)}, found {', '.join(suffixes)} in '{source}'. Name those of "
-            "one kind; save spreadsheets as 'CSV UTF-8'.",
+            f"must name files of one kind, {', '.join(KINDS)}, found {', '.join(suffixes)} in '{source}'. Name those "
+            "of one kind; save spreadsheets as 'CSV UTF-8'.",
         )
     return kinds.pop()
 

@@ -1,0 +1,5 @@
+"""Stub: the suffixes that count as images."""
+
+IMAGE_SUFFIXES = {
+    ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".dcm", ".dicom", ".ima",
+}  # fmt: skip
