@@ -127,8 +127,8 @@ def _places(targets: Targets, id2label: Mapping[int, str]) -> dict[int, int]:
     strange = [name for name in occurring.values() if name not in numbers]
     raise InputError(
         "label_column",
-        f"has classes that the model does not know: {_some(strange)}. It has {len(numbers)}: {_some(list(numbers))}. Is "
-        "it the model that was fine-tuned on these data? Name them alike in the data.",
+        f"has classes that the model does not know: {_some(strange)}. It has {len(numbers)}: {_some(list(numbers))}. "
+        "Is it the model that was fine-tuned on these data? Name them alike in the data.",
     )
 
 
