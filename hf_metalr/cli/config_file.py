@@ -1,4 +1,8 @@
-"""`--config file.yaml`: options from a file, checked as those of the command line are."""
+"""`--config file.yaml`: options from a file, checked as those of the command line are.
+
+YAML's values are taken as they are written, as the shell takes them. Its own reading would spoil them in silence: `off`
+and `no` become false, 1e-4 becomes a text and 1_0 or 0:10 a number, 010 becomes 8, and a name 1.10 becomes 1.1.
+"""
 
 import argparse
 import difflib
@@ -10,6 +14,8 @@ from typing import Any
 
 SUFFIXES = (".yaml", ".yml", ".json")
 NOT_IN_A_FILE = {"help", "config"}
+# What switches a flag, in a YAML file by YAML 1.1 and 1.2 alike.
+SWITCHES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 def apply_config(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
@@ -80,10 +86,22 @@ def _parse_yaml(text: str) -> Any:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         if isinstance(node, yaml.MappingNode):  # `safe_load` would keep the last of two
             _unique([(key.value, value) for key, value in node.value])
-        values = yaml.safe_load(text)
+        values = None if node is None else _as_written(yaml.SafeLoader(text), node)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
     return {} if values is None else values
+
+
+def _as_written(loader: Any, node: Any) -> Any:
+    """Return what a node holds, each value as its text; None for an empty one and for null."""
+    import yaml
+
+    if isinstance(node, yaml.SequenceNode):
+        return [_as_written(loader, entry) for entry in node.value]
+    if isinstance(node, yaml.MappingNode):
+        loader.flatten_mapping(node)  # what << merges in
+        return {_as_written(loader, key): _as_written(loader, value) for key, value in node.value}
+    return None if node.tag == "tag:yaml.org,2002:null" else node.value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -123,13 +141,13 @@ def _set_defaults(parser: argparse.ArgumentParser, entries: dict[str, tuple[argp
 
 def _convert(option: argparse.Action, value: Any, place: str) -> Any:
     """Return a value of the file as its option would hold it; None for a flag that is false."""
-    if option.nargs == 0:
-        if not isinstance(value, bool):
-            raise ValueError(f"{place} must be true or false, found {value!r}.")
+    found = value
+    if option.nargs == 0 or (option.nargs == "?" and _switch(value) is not None):
+        value = _switch(value)
+        if value is None:
+            raise ValueError(f"{place} must be true or false, found {found!r}.")
         if isinstance(option, argparse.BooleanOptionalAction):
             return value
-        return option.const if value else None
-    if option.nargs == "?" and isinstance(value, bool):  # with or without a value of its own
         return option.const if value else None
     if option.nargs in ("+", "*"):
         entries = value if isinstance(value, list) else [value]
@@ -139,8 +157,20 @@ def _convert(option: argparse.Action, value: Any, place: str) -> Any:
     return _convert_one(option, value, place)
 
 
+def _switch(value: Any) -> bool | None:
+    """Return what a value means for a flag; None for what is no switch."""
+    return value if isinstance(value, bool) else SWITCHES.get(str(value).lower())
+
+
 def _convert_one(option: argparse.Action, value: Any, place: str) -> Any:
-    if value is None or isinstance(value, list | dict | bool):
+    if _switch(value) is False and ("off" in (option.choices or ()) or "'off'" in (option.help or "")):
+        value = "off"  # off is how YAML writes false, and false is what was meant
+    if isinstance(value, bool):
+        raise ValueError(
+            f"{place} takes a word or a number, found {str(value).lower()} without quotation marks. Write the word in "
+            f'quotation marks, such as "{"on" if value else "off"}".'
+        )
+    if value is None or isinstance(value, list | dict):
         raise ValueError(f"{place} must be one number or text, found {value!r}.")
     convert = option.type if callable(option.type) else str
     try:

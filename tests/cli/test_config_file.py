@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,9 @@ def parse(*arguments: object) -> argparse.Namespace:
     parser.add_argument("--data", nargs="+", required=True)
     parser.add_argument("--max-samples", type=int)
     parser.add_argument("--score", choices=["knn", "probe"], default="knn")
+    parser.add_argument("--estimator", help="'own' or 'off'")
+    parser.add_argument("--rate", type=float)
+    parser.add_argument("--name")
     parser.add_argument("--debug", action="store_true")
     parser.add_argument("--push", nargs="?", const="", metavar="ID")
     forms = parser.add_mutually_exclusive_group()
@@ -64,12 +68,12 @@ def test_an_empty_file_and_a_false_flag_change_nothing(write):
 REFUSED = {
     "max_sample: 5": r"unknown key: 'max_sample' \(did you mean max_samples",
     "max-samples: 5": r"'max-samples' \(did you mean max_samples",
-    "zzz: 1\nmodel: [a]": r"unknown keys: 'zzz', 'model' \(did you mean models\?\)\. Known are: csv, data, debug, json",
+    "zzz: 1\nmodel: [a]": r"unknown keys: 'zzz', 'model' \(did you mean models\?\)\. Known are: csv, data, debug, ",
     "config: other.yaml": r"unknown key: 'config'",
     "max_samples: many": r"key 'max_samples' does not accept 'many'",
-    "max_samples: [1, 2]": r"key 'max_samples' must be one number or text, found \[1, 2\]",
+    "max_samples: [1, 2]": r"key 'max_samples' must be one number or text, found \['1', '2'\]",
     "score: logme": r"key 'score' must be one of knn, probe, found 'logme'",
-    "debug: 1": r"key 'debug' must be true or false, found 1",
+    "debug: 1": r"key 'debug' must be true or false, found '1'",
     "models: []": r"key 'models' must hold at least one value",
     "data: null": r"key 'data' must be one number or text, found None",
     "json: true\ncsv: true": r"key 'csv' excludes key 'json'",
@@ -131,6 +135,45 @@ def test_a_switch_that_is_on_by_default_can_be_turned_off(write, text, region):
         parser, arguments = parser_with_switch(), ["--config", path, *line]
         apply_config(parser, arguments)
         assert parser.parse_args(arguments).trust_region is expected
+
+
+@pytest.mark.parametrize("word", ["off", "Off", "'off'", "no", "false"])
+def test_the_word_off_is_understood_where_yaml_reads_false(write, word):
+    assert parse("a", "--data", "x", "--config", write(f"estimator: {word}")).estimator == "off"
+
+
+def test_the_word_off_is_understood_as_false_of_json(write):
+    assert parse("a", "--data", "x", "--config", write('{"estimator": false}', "o.json")).estimator == "off"
+
+
+@pytest.mark.parametrize(("key", "value"), [("estimator", "true"), ("name", "false")])
+def test_a_truth_where_a_word_is_wanted_is_answered_with_quotation_marks(write, capsys, key, value):
+    with pytest.raises(SystemExit):
+        parse("a", "--data", "x", "--config", write(f'{{"{key}": {value}}}', "o.json"))
+    assert f"found {value} without quotation marks. Write the word in quotation marks" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["no", "1.10", "010", "2024-01-02", "1:30", "0x1F", "1_000", "yes", "'1.10'", "~x"])
+def test_values_of_yaml_are_taken_as_they_are_written(write, text):
+    # catches: YAML's own reading, which makes False, 1.1, 8, a date, 90, 31, 1000 and True of these
+    assert parse("a", "--data", "x", "--config", write(f"name: {text}")).name == text.strip("'")
+
+
+@pytest.mark.parametrize(("text", "rate"), [("1e-4", 1e-4), ("5E-5", 5e-5), (".5", 0.5), ("1", 1.0)])
+def test_numbers_of_yaml_are_those_of_the_command_line(write, text, rate):
+    assert parse("a", "--data", "x", "--config", write(f"rate: {text}")).rate == rate
+
+
+@pytest.mark.parametrize(("text", "debug"), [("on", True), ("Yes", True), ("off", False), ("no", False)])
+def test_flags_take_each_way_to_write_a_truth(write, text, debug):
+    assert parse("a", "--data", "x", "--config", write(f"debug: {text}")).debug is debug
+
+
+def test_lists_and_merged_mappings_of_yaml_are_read(write):
+    options = parse("--data", "x", "--config", write("models: [010, 'b']"))
+    assert options.models == ["010", "b"]
+    merged = read_config(Path(write("base: &b {x: 1}\nk: {<<: *b, y: ~}")))
+    assert merged["k"] == {"x": "1", "y": None}
 
 
 def test_any_of_the_flags_that_share_a_setting_sets_it(write):
