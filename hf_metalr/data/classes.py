@@ -28,7 +28,9 @@ def spell_classes(found: Mapping[str | None, set[str]]) -> tuple[dict[str, str],
         spellings.setdefault(_clean(name).casefold(), []).append(name)
     for folders in found.values():
         _refuse_twice(sorted(folders))
-    notes = [f"the folders {show(same)} are one class, '{_clean(same[0])}'" for same in spellings.values() if len(same) > 1]
+    notes = [
+        f"the folders {show(same)} are one class, '{_clean(same[0])}'" for same in spellings.values() if len(same) > 1
+    ]
     return {name: _clean(same[0]) for same in spellings.values() for name in same}, notes
 
 

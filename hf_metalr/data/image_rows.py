@@ -18,12 +18,9 @@ def build(columns: Mapping[str, list[Any]], features: Mapping[str, Any]) -> Any:
         columns: the values; of images, those of `cells`.
         features: of every column, its type in `datasets`, such as `Image(decode=False)`.
     """
-    import pyarrow as pa
     from datasets import Dataset, Features
 
-    kinds = Features(dict(features))
-    schema = kinds.arrow_schema
-    return Dataset(pa.table({name: pa.array(columns[name], schema.field(name).type) for name in kinds}, schema=schema))
+    return Dataset.from_dict({name: columns[name] for name in features}, features=Features(dict(features)))
 
 
 def undecoded(dataset: Any) -> Any:

@@ -9,7 +9,7 @@ from hf_metalr.data.images import IMAGE_SUFFIXES
 from hf_metalr.data.ledger import Ledger
 from hf_metalr.errors import InputError
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
+TABLE_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
 SPREADSHEETS = (".xlsx", ".xls", ".ods")
 SYSTEM_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "dicomdir")
@@ -63,7 +63,9 @@ def list_folder(folder: Path) -> Listing:
     except OSError as error:
         raise InputError("data", f"'{folder}' cannot be opened: {error.strerror}.") from error
     _enter(walk, str(folder), "", None)
-    images, tables, left = [], [], {}
+    images: list[str] = []
+    tables: list[str] = []
+    left: dict[str, list[str]] = {}
     for name, entry, why in sorted(walk.names, key=lambda found: found[0].split("/")):
         kind, reason = (None, why) if why else _kind(name, entry)
         if reason:
@@ -82,7 +84,9 @@ def _enter(walk: _Walk, path: str, name: str, why: str | None) -> None:
         status = os.stat(path)
         entries = sorted(os.scandir(path), key=lambda entry: entry.name)
     except OSError as error:
-        walk.notes.append(f"the folder '{_printable(name)}' cannot be opened ({error.strerror}): its files are not read")
+        walk.notes.append(
+            f"the folder '{_printable(name)}' cannot be opened ({error.strerror}): its files are not read"
+        )
         return
     if (status.st_dev, status.st_ino) in walk.seen:
         walk.notes.append(f"the folder '{_printable(name)}' leads to one that is read already: it is read once")
@@ -96,7 +100,9 @@ def _enter(walk: _Walk, path: str, name: str, why: str | None) -> None:
         if not _is_folder(entry):
             walk.names.append((below, entry, why))
         elif entry.is_symlink() and _inside(os.path.realpath(entry.path), walk.root):
-            walk.notes.append(f"the linked folder '{_printable(below)}' leads into the data or around them: it is not followed")
+            walk.notes.append(
+                f"the linked folder '{_printable(below)}' leads into the data or around them: it is not followed"
+            )
         else:
             _enter(walk, entry.path, below, why or _why_by_name(entry.name))
 
@@ -158,7 +164,10 @@ def _kind_by_suffix(entry: os.DirEntry[str]) -> tuple[str | None, str | None]:
     # Files of scanners often have no suffix, or end in the last number of a UID.
     if not suffix[1:] or suffix[1:].isdigit():
         return ("image", None) if _is_dicom(entry.path) else (None, "no image or table (no suffix)")
-    return None, f"no image or table of a known kind ({''.join(path.suffixes[-2:]).lower() if suffix == '.gz' else suffix})"
+    return (
+        None,
+        f"no image or table of a known kind ({''.join(path.suffixes[-2:]).lower() if suffix == '.gz' else suffix})",
+    )
 
 
 def _is_dicom(path: str) -> bool:

@@ -35,6 +35,8 @@ class FileIndex:
             cell: of a table: text, or a whole number (which has lost the zeros in front).
             base: folder that paths in the table are relative to.
         """
+        if isinstance(cell, float) and cell.is_integer():
+            cell = int(cell)  # as readers give whole numbers of a column with gaps
         if isinstance(cell, int) and not isinstance(cell, bool):
             return self._stems.get(str(cell)) or self._numbers.get(cell) or []
         if not isinstance(cell, str) or not cell.strip():

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hf_metalr.data.split_names import split_of
+from hf_metalr.data.split_names import SPLIT_NAMES, split_of
 from hf_metalr.data.words import named, show
 from hf_metalr.errors import InputError
 
@@ -50,8 +50,8 @@ def find_places(images: Mapping[str, Folders]) -> Places:
         others = [top for top in tops if top not in words]
         places.problem = InputError(
             "data",
-            f"holds the {named('folder', words)} beside {show(others)}, so it is not clear what are splits and what are "
-            "classes. Put the classes into folders train and test, or rename what is no split.",
+            f"holds the {named('folder', words)} beside {show(others)}, so it is not clear what are splits and what "
+            "are classes. Put the classes into folders train and test, or rename what is no split.",
         )
     elif words:
         _take_off(places, 0, "outside of the split folders")
@@ -64,15 +64,21 @@ def find_places(images: Mapping[str, Folders]) -> Places:
     return places
 
 
+def in_order(splits: Iterable[str | None]) -> list[str | None]:
+    """Return the different splits, the training first."""
+    order = (None, *dict.fromkeys(SPLIT_NAMES.values()))
+    return sorted(set(splits), key=order.index)
+
+
 def _tops(places: Places, names: Iterable[str]) -> list[str]:
     return sorted({places.folders[name][0] for name in names if places.folders.get(name)})
 
 
 def _unwrap(places: Places, parts: Sequence[list[str]]) -> None:
-    """Pass through folders that hold everything, as long as every part (split) has one; not a lone class, nor a split."""
+    """Pass through folders that hold everything, as long as every part has one; not a lone class, nor a split."""
     while all(_wrapped(places, names) for names in parts):
         wrappers = sorted({top for names in parts for top in _tops(places, names)})
-        places.notes.append(f"everything lies in the {named('folder', wrappers)}: read from there")
+        places.notes.append(f"the images lie in the {named('folder', wrappers)}: read from there")
         for names in parts:
             for name in names:
                 places.folders[name] = places.folders[name][1:]
@@ -132,4 +138,3 @@ def _join_parts(places: Places) -> None:
         places.notes.append(f"{named('folder', tops)}: parts of one set of images, not classes")
         for name, folders in places.folders.items():
             places.folders[name] = folders[1:]
-

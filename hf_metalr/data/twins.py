@@ -1,4 +1,4 @@
-"""Which images are masks of others: twins such as x_mask.png beside x.png, and folders of masks beside folders of images."""
+"""Which images are masks of others: x_mask.png beside x.png, and folders of masks beside folders of images."""
 
 import re
 from collections.abc import Sequence
@@ -122,4 +122,3 @@ def _find_names(images: Sequence[str]) -> Twins:
 def stem(name: str) -> str:
     """Return the name of a file without its folders and its suffix."""
     return PurePosixPath(name).stem
-

@@ -1,26 +1,18 @@
 """A folder of images, one sub-folder per class."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from hf_metalr.data.classes import spell_classes, tell_classes
 from hf_metalr.data.image_rows import build, cells
+from hf_metalr.data.joined_columns import Extra
 from hf_metalr.data.listing import Listing
 from hf_metalr.data.opened import IMAGE, LABEL, SUBFOLDER, Opened
-from hf_metalr.data.places import Places
+from hf_metalr.data.places import Places, in_order
 from hf_metalr.data.words import named
 from hf_metalr.errors import InputError
 
 NO_CLASS = "in no class folder"
-
-
-@dataclass
-class Extra:
-    """A column of a table that is joined to the images: its type in `datasets`, and the value of every image."""
-
-    feature: Any
-    values: dict[str, Any] = field(default_factory=dict)
 
 
 def class_names(places: Places) -> list[str]:
@@ -55,7 +47,7 @@ def open_class_folders(listing: Listing, places: Places, extras: dict[str, Extra
     notes += _tell_subfolders(list(placed.values()))
     parts = {
         split: _dataset(listing, [n for n in placed if places.splits[n] == split], placed, spelling, extras or {})
-        for split in sorted(raw, key=str)
+        for split in in_order(raw)
     }
     files = listing.files
     for reason, names in places.left_out.items():
@@ -106,7 +98,7 @@ def _too_few(listing: Listing, places: Places) -> list[str]:
         found = f"images directly in the splits {', '.join(sorted({str(s) for s in places.splits.values()}))}"
     words = [
         f"'{listing.folder}' must hold a sub-folder of images for every class, at least two, or a table that names its "
-        f"images; found {len(listing.images)} image{'s' * (len(listing.images) != 1)}: {found}. Sort them into folders "
+        f"images; found {len(places.folders)} image{'s' * (len(places.folders) != 1)}: {found}. Sort them into folders "
         "that are called as the classes"
     ]
     above = [str(path) for path in sorted(listing.folder.absolute().parent.glob("*.csv"))]

@@ -6,15 +6,16 @@ from typing import Any
 from hf_metalr.data.image_rows import build, cells
 from hf_metalr.data.listing import Listing
 from hf_metalr.data.opened import IMAGE, MASK, SUBFOLDER, Opened
-from hf_metalr.data.places import Places, find_places
+from hf_metalr.data.places import Places, find_places, in_order
 from hf_metalr.data.twins import Twins
 from hf_metalr.data.words import show
 from hf_metalr.errors import InputError
 
 
 def lie_in_folders(twins: Twins) -> bool:
-    """Return whether all images lie in `images` beside `masks`, with no classes above them."""
-    if not twins.by_folder or not all(_in_images(twins, name) for name in twins.folders):
+    """Return whether most images lie in `images` beside `masks`, with no classes above them."""
+    outside = sum(not _in_images(twins, name) for name in twins.folders)
+    if not twins.by_folder or 2 * outside >= len(twins.folders):
         return False
     above = find_places({"/".join(folders): folders for folders in twins.above})
     return len({folders[0] for folders in above.folders.values() if folders}) < 2
@@ -35,7 +36,9 @@ def open_mask_folders(listing: Listing, twins: Twins) -> Opened:
             f"'{listing.folder}' must hold masks for segmentation, found none: put them into a folder masks beside a "
             "folder images, with the same names, or give a table with a column of images and one of masks.",
         )
-    stray = [name for name in twins.folders if twins.by_folder and not _in_images(twins, name) and name not in twins.masks]
+    stray = [
+        name for name in twins.folders if twins.by_folder and not _in_images(twins, name) and name not in twins.masks
+    ]
     places = find_places({name: folders for name, folders in twins.folders.items() if name not in set(stray)})
     if places.problem:
         raise places.problem
@@ -44,14 +47,19 @@ def open_mask_folders(listing: Listing, twins: Twins) -> Opened:
     several = [name for name in places.folders if len(twins.masks[name]) > 1]
     placed = [name for name in places.folders if name not in set(several)]
     if not placed:
-        raise InputError("data", f"'{listing.folder}' has several masks for every image, such as {show(twins.masks[several[0]])}: join them.")
+        raise InputError(
+            "data",
+            f"'{listing.folder}' has several masks for every image, as {show(twins.masks[several[0]])}: join them.",
+        )
     files = listing.files.without("in no folder of images", stray)
     for reason, names in places.left_out.items():
         files = files.without(reason, [*names, *(mask for name in names for mask in twins.masks.get(name, ()))])
     more = [one for name in several for one in (name, *twins.masks[name])]
     files = files.without("an image with several masks, or one of these (join them into one)", more)
-    splits = sorted({places.splits[name] for name in placed}, key=str)
-    parts = {split: _dataset(listing, [n for n in placed if places.splits[n] == split], places, twins) for split in splits}
+    splits = in_order(places.splits[name] for name in placed)
+    parts = {
+        split: _dataset(listing, [n for n in placed if places.splits[n] == split], places, twins) for split in splits
+    }
     return Opened(parts, listing.folder, files, [*listing.notes, *places.notes])
 
 
