@@ -1,12 +1,15 @@
 """How long it takes to list a folder and to say what lies where: `python -m benchmarks.listing --files 100000`.
 
-The files are tiny and nothing is decoded: what is measured is the reader's own work, with the file system's cache warm.
+The files are tiny and nothing is decoded: what is measured is the reader's own work, with the file system's cache warm and
+`datasets` imported.
 """
 
 import argparse
 import tempfile
 import time
 from pathlib import Path
+
+import datasets  # noqa: F401 - so that its import is not measured
 
 from hf_metalr.data.config import DataConfig
 from hf_metalr.data.listing import list_folder
@@ -19,7 +22,9 @@ def make_files(folder: Path, count: int) -> None:
     """Write files into split/class/patient folders, ten to a patient."""
     for number in range(0, count, 10):
         patient = number // 10
-        place = folder / ("train", "train", "train", "test")[patient % 4] / f"class_{patient % 5}" / f"patient_{patient}"
+        place = (
+            folder / ("train", "train", "train", "test")[patient % 4] / f"class_{patient % 5}" / f"patient_{patient}"
+        )
         place.mkdir(parents=True)
         for image in range(min(10, count - number)):
             (place / f"{image}.png").write_bytes(b"x")

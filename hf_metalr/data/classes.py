@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from hf_metalr.data.places import in_order
 from hf_metalr.data.words import show
 from hf_metalr.errors import InputError
 
@@ -22,7 +23,8 @@ def spell_classes(found: Mapping[str | None, set[str]]) -> tuple[dict[str, str],
     Raises:
         InputError: two folders of a split differ in upper and lower case alone.
     """
-    names = sorted({name for folders in found.values() for name in folders})
+    # The training split's spelling first.
+    names = list(dict.fromkeys(name for split in in_order(found) for name in sorted(found[split])))
     spellings: dict[str, list[str]] = {}
     for name in names:
         spellings.setdefault(_clean(name).casefold(), []).append(name)
@@ -58,7 +60,7 @@ def tell_classes(classes: Sequence[str], found: Mapping[str | None, set[str]]) -
         found: of every split, its classes.
     """
     notes = []
-    for split, own in sorted(found.items(), key=lambda item: str(item[0])):
+    for split, own in ((split, found[split]) for split in in_order(found)):
         lost = [name for name in classes if name not in own]
         if lost:
             notes.append(f"the split {split} has no image of {show(lost)}")

@@ -41,16 +41,7 @@ def join_columns(tables: Sequence[NamedImages], images: Sequence[str]) -> tuple[
             continue
         extras.update(_columns(table, columns))
         used.add(table.table)
-        known = {file for file in table.files if file is not None}
-        without = [name for name in images if name not in known]
-        lost = sum(file is None for file in table.files)
-        notes.append(
-            f"labels are the class folders; '{table.table}' adds the columns {show(columns, 12)} by its column "
-            f"'{table.column}'"
-            + f"; {len(without)} of {len(images)} images have no row in it, such as '{without[0]}'" * bool(without)
-            + f"; {lost} of its rows name no image, the first is row {table.files.index(None) if lost else 0}"
-            * bool(lost)
-        )
+        notes.append(_told(table, columns, images))
     return extras, used, notes
 
 
@@ -75,3 +66,16 @@ def _columns(table: NamedImages, columns: Sequence[str]) -> dict[str, Extra]:
         )
         for name in columns
     }
+
+
+def _told(table: NamedImages, columns: Sequence[str], images: Sequence[str]) -> str:
+    """Say what is joined, and which images and rows have no counterpart."""
+    named = set(table.files)
+    without = [name for name in images if name not in named]
+    words = f"labels are the class folders; '{table.table}' adds the columns {show(columns, 12)} by its column "
+    words += f"'{table.column}'"
+    if without:
+        words += f"; {len(without)} of {len(images)} images have no row in it, such as '{without[0]}'"
+    if None in named:
+        words += f"; {table.files.count(None)} of its rows name no image, the first is row {table.files.index(None)}"
+    return words

@@ -11,7 +11,7 @@ from hf_metalr.data.kinds.tables import open_tables
 from hf_metalr.data.ledger import Ledger
 from hf_metalr.data.listing import TABLE_SUFFIXES, Listing, barren, list_folder
 from hf_metalr.data.named_images import NamedImages
-from hf_metalr.data.opened import Opened
+from hf_metalr.data.opened import MASK, Opened
 from hf_metalr.data.places import Places, find_places
 from hf_metalr.data.twins import Twins, find_twins
 from hf_metalr.data.words import show
@@ -50,15 +50,15 @@ def open_folder(source: str, config: DataConfig, masks: bool | None) -> Opened:
 
 
 def _open_images(listing: Listing, twins: Twins, config: DataConfig, masks: bool | None) -> Opened:
-    if masks and (twins.masks or not listing.tables):
-        return _without_tables(listing, mask_folders.open_mask_folders(listing, twins))
-    if masks is None and mask_folders.lie_in_folders(twins):
-        opened = _without_tables(listing, mask_folders.open_mask_folders(listing, twins))
-        return replace(opened, notes=[*opened.notes, "folders of images and of masks: read for segmentation"])
+    pairs = mask_folders.lie_in_folders(twins) if masks is None else masks
+    if pairs and twins.masks and config.label_column in (None, (MASK,)):
+        return _open_masks(listing, twins)
     places = find_places(twins.folders)
     tables, notes = folder_with_table.read_tables(listing, list(twins.folders), twins.names)
     if tables and (_no_classes(places) or folder_with_table.labels_in_table(tables, places, config, LABEL_NAMES)):
         opened = folder_with_table.open_folder_with_table(listing, places, tables, config)
+    elif pairs:
+        opened = _open_masks(listing, twins)
     else:
         if notes and not places.problem and _no_classes(places):
             raise InputError(
@@ -85,9 +85,10 @@ def _open_classes(listing: Listing, twins: Twins, places: Places, tables: Sequen
     return replace(opened, notes=[*opened.notes, *notes])
 
 
-def _without_tables(listing: Listing, opened: Opened) -> Opened:
-    assert opened.files is not None
-    return replace(opened, files=opened.files.without("table that is not used", listing.tables))
+def _open_masks(listing: Listing, twins: Twins) -> Opened:
+    files = listing.files.without("table that is not used", listing.tables)
+    opened = mask_folders.open_mask_folders(replace(listing, files=files), twins)
+    return replace(opened, notes=[*opened.notes, "images beside their masks: read for segmentation"])
 
 
 def _open_tables(source: str, listing: Listing) -> Opened:

@@ -10,7 +10,7 @@ from hf_metalr.data.kinds.tables import open_tables
 from hf_metalr.data.listing import Listing
 from hf_metalr.data.named_images import NamedImages, name_images
 from hf_metalr.data.opened import Opened
-from hf_metalr.data.places import Places
+from hf_metalr.data.places import Places, in_order
 from hf_metalr.data.split_names import split_of
 from hf_metalr.data.table_rows import Part, refuse_shared, take_rows, with_same_columns
 from hf_metalr.data.words import show
@@ -78,9 +78,8 @@ def open_folder_with_table(
     )
     used = {table for part in parts for table in part.tables}
     files = files.without("table that is not used", [n for n in listing.tables if n not in used and n not in gone])
-    datasets = {
-        part.split: _with_images(part, listing.folder) for part in sorted(parts, key=lambda part: str(part.split))
-    }
+    own = {part.split: part for part in parts}
+    datasets = {split: _with_images(own[split], listing.folder) for split in in_order(own)}
     return Opened(datasets, listing.folder, files, [*listing.notes, *notes])
 
 

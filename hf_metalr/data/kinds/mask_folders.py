@@ -75,7 +75,7 @@ def _dataset(listing: Listing, names: Sequence[str], places: Places, twins: Twin
         MASK: cells(listing.folder, [twins.masks[name][0] for name in names]),
     }
     features = {IMAGE: Image(decode=False), MASK: Image(decode=False)}
-    if any(places.folders.values()):
+    if len(set(places.folders.values())) > 1:
         columns[SUBFOLDER] = ["/".join(places.folders[name]) or None for name in names]
         features[SUBFOLDER] = Value("string")
     return build(columns, features)
