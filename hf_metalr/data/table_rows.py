@@ -61,11 +61,10 @@ def take_rows(table: NamedImages, config: DataConfig, notes: list[str]) -> Part:
     """
     wanted = [name for name in config.input_column or () if name in table.images]
     column = wanted[0] if wanted else table.column
-    kept = {config.group_column, *(config.label_column or ())} - {column}
     images = {
         name: files
         for name, files in table.images.items()
-        if name == column or (name not in kept and files != table.images[column])
+        if name == column or (name != config.group_column and files != table.images[column])
     }
     part = Part([table.table], table.dataset, column, images)
     cells = list(table.dataset[column])

@@ -11,7 +11,7 @@ from hf_metalr.data.kinds.tables import open_tables
 from hf_metalr.data.ledger import Ledger
 from hf_metalr.data.listing import TABLE_SUFFIXES, Listing, barren, list_folder
 from hf_metalr.data.named_images import NamedImages
-from hf_metalr.data.opened import MASK, Opened
+from hf_metalr.data.opened import Opened
 from hf_metalr.data.places import Places, find_places
 from hf_metalr.data.twins import Twins, find_twins
 from hf_metalr.data.words import show
@@ -19,6 +19,7 @@ from hf_metalr.errors import InputError
 
 # Columns that are taken for labels without being called for.
 LABEL_NAMES = ("label", "labels", "target", "targets")
+MASK_NAMES = ("mask", "masks", "annotation", "segmentation", "segmentation_mask")
 
 
 def open_folder(source: str, config: DataConfig, masks: bool | None) -> Opened:
@@ -51,11 +52,13 @@ def open_folder(source: str, config: DataConfig, masks: bool | None) -> Opened:
 
 def _open_images(listing: Listing, twins: Twins, config: DataConfig, masks: bool | None) -> Opened:
     pairs = mask_folders.lie_in_folders(twins) if masks is None else masks
-    if pairs and twins.masks and config.label_column in (None, (MASK,)):
+    if pairs and twins.masks and config.label_column is None:
         return _open_masks(listing, twins)
     places = find_places(twins.folders)
     tables, notes = folder_with_table.read_tables(listing, list(twins.folders), twins.names)
-    if tables and (_no_classes(places) or folder_with_table.labels_in_table(tables, places, config, LABEL_NAMES)):
+    in_table = folder_with_table.labels_in_table(tables, config, MASK_NAMES if pairs else LABEL_NAMES)
+    nowhere_else = not twins.masks if pairs else _no_classes(places)
+    if tables and (in_table or nowhere_else):
         opened = folder_with_table.open_folder_with_table(listing, places, tables, config)
     elif pairs:
         opened = _open_masks(listing, twins)

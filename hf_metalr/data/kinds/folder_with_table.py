@@ -31,7 +31,7 @@ def read_tables(listing: Listing, images: Sequence[str], masks: Sequence[str]) -
     tables, notes = [], []
     for name in listing.tables:
         try:
-            opened = open_tables([Path(listing.folder, name)], str(listing.folder / name))
+            opened = open_tables([Path(listing.folder, name)], name)
         except InputError as error:
             notes.append(f"the table '{name}' is not used: {''.join(error.words)}")
             continue
@@ -128,7 +128,7 @@ def _joined(parts: Sequence[Part]) -> list[Part]:
     together: dict[str | None, Part] = {}
     for part in parts:
         together[part.split] = together[part.split].and_then(part) if part.split in together else part
-    return list(together.values())
+    return [together[split] for split in in_order(together)]
 
 
 def _with_images(part: Part, folder: Path) -> Any:
@@ -141,18 +141,13 @@ def _with_images(part: Part, folder: Path) -> Any:
     return dataset
 
 
-def labels_in_table(tables: Sequence[NamedImages], places: Places, config: DataConfig, usual: Sequence[str]) -> bool:
+def labels_in_table(tables: Sequence[NamedImages], config: DataConfig, usual: Sequence[str]) -> bool:
     """Return whether the labels are a column of a table rather than the class folders.
 
     Args:
         tables: that name images.
-        places: of the images.
         config: whose label column may be one of a table.
         usual: names of columns that are labels without being called for.
     """
-    if not tables:
-        return False
     columns = {column for table in tables for column in table.dataset.features}
-    if config.label_column:
-        return bool(columns & set(config.label_column))
-    return bool(columns & set(usual))
+    return bool(columns & set(config.label_column or usual))
