@@ -11,6 +11,7 @@ from hf_metalr.data.config import DataConfig
 from hf_metalr.data.damage import find_damaged
 from hf_metalr.data.groups import find_groups
 from hf_metalr.data.groups_file import read_groups
+from hf_metalr.data.guess import guess_task
 from hf_metalr.data.images import ImageRefused, decode
 from hf_metalr.data.ledger import Ledger
 from hf_metalr.data.masks import read_masks
@@ -20,7 +21,7 @@ from hf_metalr.data.sampling import draw_rows
 from hf_metalr.data.source import open_source
 from hf_metalr.data.table import Table, make_table
 from hf_metalr.data.targets import Targets
-from hf_metalr.data.tasks import Task, guess_task
+from hf_metalr.data.tasks import Task
 from hf_metalr.errors import InputError, Parameter
 
 logger = logging.getLogger(__name__)
@@ -131,7 +132,7 @@ class Data:
 
     def _place(self, row: int) -> str:
         """Return the file of a row where it has one, else its number: nobody counts the rows of a folder."""
-        file = self.table.file(row)
+        file = self.table.files()[row]
         return self.table.name(row) if file is None else f"'{file}'"
 
 
