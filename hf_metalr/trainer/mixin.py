@@ -24,6 +24,7 @@ from hf_metalr.engine import MetaLR, MetaStep
 from hf_metalr.engine.rates import base_lrs
 from hf_metalr.layer_groups.param_groups import head_names
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
+from hf_metalr.trainer.batch_norms import BatchNormStatistics
 from hf_metalr.trainer.checkpoint import read_engine_state, refuse_learned_checkpoint, save_engine_state
 from hf_metalr.trainer.console import LR_LOG_PREFIX, MovedRatesNote, summarize_on_console
 from hf_metalr.trainer.cost import Cost
@@ -46,7 +47,7 @@ from hf_metalr.trainer.upstream import UpstreamFixes
 logger = logging.get_logger(__name__)
 
 
-class MetaLRMixin(Publication, TransferabilityReport, UpstreamFixes):
+class MetaLRMixin(Publication, TransferabilityReport, BatchNormStatistics, UpstreamFixes):
     """Learns one learning rate per layer group inside any subclass of `transformers.Trainer`.
 
     Put it first: ``class MetaLRSeq2SeqTrainer(MetaLRMixin, Seq2SeqTrainer)``. Arguments as in `MetaLRTrainer`.

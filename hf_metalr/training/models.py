@@ -9,11 +9,8 @@ from safetensors import SafetensorError
 from torch import nn
 
 from hf_metalr.loading import first_line, quiet_loading, read_config
+from hf_metalr.trainer.batch_norms import FORGETS, USUAL_MOMENTUM, forgetful
 from hf_metalr.training.tasks import Task
-
-# PyTorch's share of the newest batch in the running statistics. Some conversions from TensorFlow carry its "momentum",
-# which is the share of the old value, and would evaluate with the statistics of the last batch alone.
-USUAL_MOMENTUM, LARGEST_MOMENTUM = 0.1, 0.5
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ def load_model(
     if task.modality == "text":
         model.config.pad_token_id = processor.pad_token_id
     new = frozenset({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
-    return Loaded(model, processor, [*_note_missing(model, new, source), *_note_momentum(model)], new)
+    return Loaded(model, processor, [*_note_missing(model, new, source), *_mend_momentum(model)], new)
 
 
 def _configure(config: Any, task: Task, names: list[str], settings: dict[str, Any], source: str) -> None:
@@ -136,17 +133,9 @@ def _note_missing(model: nn.Module, missing: frozenset[str], source: str) -> lis
     return [f"new and random: {tensors} of {len(sizes)} tensors ({new / sum(sizes.values()):.1%} of the parameters)"]
 
 
-def _note_momentum(model: nn.Module) -> list[str]:
-    layers = [
-        module
-        for module in model.modules()
-        if isinstance(module, nn.modules.batchnorm._BatchNorm)
-        and module.momentum is not None
-        and module.momentum > LARGEST_MOMENTUM
-    ]
-    if not layers:
-        return []
-    found, rule = layers[0].momentum, "would evaluate with the statistics of the last batch alone"
-    for module in layers:
-        module.momentum = USUAL_MOMENTUM
-    return [f"BatchNorm momentum {found} {rule}: set to {USUAL_MOMENTUM}"]
+def _mend_momentum(model: nn.Module) -> list[str]:
+    found = forgetful(model)
+    for name in found:
+        model.get_submodule(name).momentum = USUAL_MOMENTUM  # type: ignore[assignment]
+    values = ", ".join(f"{value:g}" for value in sorted(set(found.values())))
+    return [f"BatchNorm momentum {values} {FORGETS}: set to {USUAL_MOMENTUM}"] if found else []
