@@ -79,6 +79,7 @@ def learned_rates_of(trainer: Any, first_lrs: Mapping[str, float]) -> LearnedRat
         versions=_versions(library),
         library=library,
         model_class=class_name,
+        loaded_by=_loaded_by(model) if library else None,
         base_model=_base_model_of(model),
         num_labels=getattr(model.config, "num_labels", None) if library and has_labels(class_name) else None,
         task=task_of(class_name) if library else None,
@@ -167,6 +168,14 @@ def _library_of(model: nn.Module) -> str | None:
     if hasattr(model, "get_base_model") and isinstance(getattr(model, "peft_config", None), dict):
         return "peft"
     return "transformers" if isinstance(model, PreTrainedModel) else None
+
+
+def _loaded_by(model: nn.Module) -> str | None:
+    """What loads a model whose class is none of Transformers: an auto class that it is registered for, or itself."""
+    named = next(kind for kind in type(model).__mro__ if not kind.__module__.startswith("torch."))  # FSDP2 derives one
+    if named.__module__.split(".")[0] == "transformers":
+        return None
+    return getattr(named, "_auto_class", None) or named.__name__
 
 
 def _base_model_of(model: nn.Module) -> str | None:
