@@ -21,7 +21,6 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from transformers.utils import logging
 
 from hf_metalr.engine import MetaLR, MetaStep
-from hf_metalr.engine.rates import base_lrs
 from hf_metalr.layer_groups.param_groups import head_names
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
 from hf_metalr.trainer.batch_norms import BatchNormStatistics
@@ -41,6 +40,7 @@ from hf_metalr.trainer.meta_data import (
 from hf_metalr.trainer.parallelism import require_supported_parallelism
 from hf_metalr.trainer.publication import Publication
 from hf_metalr.trainer.recovery import last_complete_checkpoint, mark_incomplete
+from hf_metalr.trainer.run_start import RunStart
 from hf_metalr.trainer.transferability_report import TransferabilityReport
 from hf_metalr.trainer.upstream import UpstreamFixes
 
@@ -149,7 +149,6 @@ class MetaLRMixin(Publication, TransferabilityReport, BatchNormStatistics, Upstr
                 set_up_rates(model, optimizer, self.lr_scheduler, self.args)
             return
         layer_groups = set_up_rates(model, optimizer, self.lr_scheduler, self.args)
-        self._first_lrs = base_lrs(optimizer)
         looks_ahead = self.args.meta_estimator == "lookahead"
         if looks_ahead:
             self._meta_loader = self._make_meta_loader()  # now, so that unfit meta data are refused before training
@@ -168,6 +167,7 @@ class MetaLRMixin(Publication, TransferabilityReport, BatchNormStatistics, Upstr
                 seed=self.args.seed,
                 rank=self.args.process_index,
             )
+        self._start = RunStart.of(self.args, optimizer)
 
     def _meta_loss(self) -> Tensor:
         """Return the loss of the next meta batch at the model's present parameters, computed as in training."""
@@ -253,7 +253,12 @@ class MetaLRMixin(Publication, TransferabilityReport, BatchNormStatistics, Upstr
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)
         if self.metalr is not None and self.args.should_save:
-            save_engine_state(self.metalr, output_dir, self.args.world_size, self._cost.state_dict())
+            beside = {
+                "world_size": self.args.world_size,
+                "cost": self._cost.state_dict(),
+                "start": self._start.to_dict(),
+            }
+            save_engine_state(self.metalr, output_dir, beside)
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         if self.args.should_save:
@@ -270,6 +275,7 @@ class MetaLRMixin(Publication, TransferabilityReport, BatchNormStatistics, Upstr
             super()._load_optimizer_and_scheduler(checkpoint)
         else:
             state = read_engine_state(self.metalr, checkpoint)  # checked before anything is loaded
+            self._start = self._start.resumed(state.get("start"), checkpoint)
             super()._load_optimizer_and_scheduler(checkpoint)
             self.metalr.load_state_dict(state)
             self._cost.resume(state.get("cost"))
