@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hf_metalr.checked_json import read_object
+from hf_metalr.errors import InputError
 
 _MOST_BYTES = 2**20  # of an adapter's configuration, which has about a thousand
 
@@ -18,13 +19,15 @@ def read_config(source: str, trust_remote_code: bool, subject: str = "The model"
         subject: how the error begins, before the source.
 
     Raises:
+        InputError: its own code is not trusted.
         ValueError: there is no such model, or it is an adapter, which is no model by itself.
     """
     from transformers import AutoConfig
 
     try:
         return AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
+        require_trust(source, error)
         base = _base_of_adapter(source)
         if base is not None:
             raise ValueError(
@@ -34,6 +37,37 @@ def read_config(source: str, trust_remote_code: bool, subject: str = "The model"
         raise ValueError(
             f"{subject} '{source}' is neither a folder with a model nor a Hub model within reach ({first_line(error)})"
         ) from error
+
+
+def require_trust(source: str, error: BaseException) -> None:
+    """Raise an InputError that names ``trust_remote_code`` if an error of Transformers is about code of a model's own.
+
+    Args:
+        source: Hub id or folder of what was to be loaded: a model, an image processor or a tokenizer.
+        error: what loading it ended in.
+    """
+    if "trust_remote_code=True" in str(error):
+        raise InputError(
+            "trust_remote_code",
+            f"must be on to load '{source}', which comes with Python code of its own that would run on this machine. "
+            "Read that code, and switch it on if you trust it, or use another model.",
+        ) from error
+
+
+def own_auto_class(config: Any) -> str | None:
+    """Return the auto class that a configuration names for code of its own, such as "AutoModelForImageClassification".
+
+    The one for the class that was saved (`architectures`), else `AutoModel`, else the first. None without such code.
+    """
+    named = {auto: str(place) for auto, place in own_code(config).items() if auto.startswith("AutoModel")}
+    saved = config.architectures or []
+    fitting = [auto for auto, place in named.items() if place.split(".")[-1] in saved]
+    return next(iter([*fitting, *(auto for auto in named if auto == "AutoModel"), *named]), None)
+
+
+def own_code(config: Any) -> dict[str, Any]:
+    """Return where a configuration says that a model's own code is, by auto class; nothing for ordinary models."""
+    return dict(getattr(config, "auto_map", None) or {})
 
 
 @contextmanager

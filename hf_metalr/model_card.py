@@ -50,6 +50,7 @@ class CardFacts:
         meta_estimator: "lookahead" or "next_batch".
         settings: further settings of the run, in the order to print, such as `{"hyper_lr": 0.03}`.
         model_class: the class to load the model with.
+        own_code: whether that is, or loads, a class of code that is not Transformers' own.
         base_model: the Hub id of the pre-trained model. A local path is none: describe it in `base_model_text`.
         base_model_text: a sentence about the pre-trained model.
         dataset: the Hub id of the data set.
@@ -99,6 +100,7 @@ class CardFacts:
     late_lrs: Mapping[str, float] = field(default_factory=dict)
     held_groups: Sequence[str] = ()
     reproducible: bool = False
+    own_code: bool = False
 
     def __post_init__(self) -> None:
         if list(self.initial_lrs) != list(self.learned_lrs):
@@ -185,8 +187,10 @@ def _introduction(facts: CardFacts) -> str:
 
 
 def _loading(facts: CardFacts) -> str:
-    code = loading_code(facts.library, facts.model_class, _place(facts), facts.base_model, facts.num_labels)
-    kind = {"transformers": "an ordinary Transformers model", "peft": "an ordinary PEFT adapter"}
+    place, own = _place(facts), facts.own_code
+    code = loading_code(facts.library, facts.model_class, place, facts.base_model, facts.num_labels, own)
+    ordinary = "a Transformers model with code of its own" if own else "an ordinary Transformers model"
+    kind = {"transformers": ordinary, "peft": "an ordinary PEFT adapter"}
     return (
         f"```python\n{code}\n```\n\nThe learned rates belong to training; the model is "
         f"{kind.get(facts.library or '', 'an ordinary PyTorch module')} and needs no `hf_metalr`."

@@ -6,7 +6,7 @@
      "meta_estimator": "lookahead", "lr_update": "log_adam", "optimizer": "adamw_torch", "steps": 780, "seed": 42,
      "settings": {"learning_rate": 0.001, "hyper_lr": 0.03, …}, "versions": {"torch": "2.13.0", …},
      "library": "transformers", "model_class": "ViTForImageClassification", "base_model": "google/vit-base-patch16-224",
-     "task": "image-classification", "num_labels": 2, "dataset": null, "dataset_name": null,
+     "loaded_by": null, "task": "image-classification", "num_labels": 2, "dataset": null, "dataset_name": null,
      "results": {"evaluation": {"loss": 0.21}}, "train_seconds": 312.5, "metalr_seconds": 14.2}
 
 The keys are the fields of `LearnedRates` and `LayerRate`, documented in docs/learned-rates.md. Files may come from
@@ -82,6 +82,8 @@ class LearnedRates:
         versions: library versions by name.
         library: what loads the model: "transformers", "peft", or None for a plain module.
         model_class: class of the model.
+        loaded_by: of a model with code of its own: the auto class that its configuration names for it, or, where it
+            names none, the model's class itself, of which only the author has the code. None for models of the library.
         base_model: Hub id of the pre-trained model; None where it is unknown or a local folder.
         task: task id of the Hub.
         num_labels: how many labels the head tells apart; None where it is no such head.
@@ -102,6 +104,7 @@ class LearnedRates:
     versions: Mapping[str, str] = field(default_factory=dict)
     library: str | None = None
     model_class: str | None = None
+    loaded_by: str | None = None
     base_model: str | None = None
     task: str | None = None
     num_labels: int | None = None
@@ -207,4 +210,4 @@ def _not_negative(value: float) -> bool:
 _LINE = (f"a text of 1 to {_LONGEST} characters in one line", _is_line)
 _OPTIONAL_LINE = (f"{_LINE[0]}, or null", lambda value: value is None or _is_line(value))
 _OPTIONAL_SECONDS = optional_number("a finite number of at least 0", _not_negative)
-_OPTIONAL_LINES = ("model_class", "base_model", "task", "dataset", "dataset_name")
+_OPTIONAL_LINES = ("model_class", "loaded_by", "base_model", "task", "dataset", "dataset_name")

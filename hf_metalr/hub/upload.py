@@ -15,6 +15,7 @@ PRIVATE_FILES = (
     "training_args.bin",  # a pickle, with the local paths of the run
     "trainer_state.json",  # holds the local path of the best checkpoint
     "splits.json",  # names files, which may name patients
+    "run.json",  # names the folders of model and data
     "runs/*",  # event files of TensorBoard, named after the machine
     "*.tmp",
     ".*",

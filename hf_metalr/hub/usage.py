@@ -9,7 +9,12 @@ _NOT_FINITE = ("inf", "-inf", "nan")
 
 
 def loading_code(
-    library: str | None, model_class: str, repo_id: str, base_model: str | None, num_labels: int | None = None
+    library: str | None,
+    model_class: str,
+    repo_id: str,
+    base_model: str | None,
+    num_labels: int | None = None,
+    own_code: bool = False,
 ) -> str:
     """Return Python code that loads a model.
 
@@ -19,19 +24,25 @@ def loading_code(
         repo_id: Hub id or folder of the model.
         base_model: Hub id of an adapter's base model.
         num_labels: of the adapter's head; the base model's own has another number, as a rule.
+        own_code: whether the class (of an adapter: its base model's) is none of Transformers: an auto class then takes
+            it from the folder, and any other class only the author has.
 
     >>> print(loading_code("transformers", "AutoModel", "me/model", None))
     from transformers import AutoModel
     <BLANKLINE>
     model = AutoModel.from_pretrained("me/model")
     """
+    trusted = ", trust_remote_code=True" if own_code and model_class.startswith("Auto") else ""
+    head = f", num_labels={num_labels}, ignore_mismatched_sizes=True" if num_labels else ""
+    start = f"from transformers import {model_class}\n\n"
+    if own_code and not trusted:
+        start = f"# {model_class} is a class of the author's own code\n\n"
     if library == "transformers":
-        return f'from transformers import {model_class}\n\nmodel = {model_class}.from_pretrained("{repo_id}")'
+        return f'{start}model = {model_class}.from_pretrained("{repo_id}"{trusted})'
     if library == "peft":
-        head = f", num_labels={num_labels}, ignore_mismatched_sizes=True" if num_labels else ""
         return (
-            f"from peft import PeftModel\nfrom transformers import {model_class}\n\n"
-            f'base = {model_class}.from_pretrained("{base_model or "the/base-model"}"{head})\n'
+            f"from peft import PeftModel\n{start}"
+            f'base = {model_class}.from_pretrained("{base_model or "the/base-model"}"{head}{trusted})\n'
             f'model = PeftModel.from_pretrained(base, "{repo_id}")'
         )
     return (

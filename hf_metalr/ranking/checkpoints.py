@@ -10,7 +10,7 @@ from torch import nn
 
 from hf_metalr.engine.no_trace import isolated_rng, mixed_seed
 from hf_metalr.layer_groups import make_layer_groups
-from hf_metalr.loading import first_line, quiet_loading, read_config
+from hf_metalr.loading import first_line, own_auto_class, own_code, quiet_loading, read_config, require_trust
 from hf_metalr.data.tasks import Modality
 
 _MODALITY = {"pixel_values": "image", "input_ids": "text"}
@@ -64,7 +64,8 @@ class Checkpoint:
                 model, info = self._auto_class().from_pretrained(
                     self.source, dtype=dtype, trust_remote_code=self.trust_remote_code, output_loading_info=True
                 )
-            except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
+                require_trust(self.source, error)
                 raise ValueError(
                     f"`models`: the weights of {self.source!r} cannot be read ({first_line(error)})"
                 ) from error
@@ -92,9 +93,10 @@ class Checkpoint:
     def _auto_class(self) -> Any:
         import transformers
 
-        if self._is_classifier():
-            return getattr(transformers, f"AutoModel{_CLASSIFIER[self.modality]}")
-        return transformers.AutoModel
+        wanted = f"AutoModel{_CLASSIFIER[self.modality]}" if self._is_classifier() else "AutoModel"
+        if self.trust_remote_code and own_code(self.config) and wanted not in own_code(self.config):
+            wanted = own_auto_class(self.config) or wanted
+        return getattr(transformers, wanted)
 
     def _tower(self, model: nn.Module) -> nn.Module:
         """Of a model of images and texts, such as CLIP, the part that takes this modality."""
@@ -130,7 +132,8 @@ def _processor(place: str, modality: Modality, trust_remote_code: bool) -> Any:
             # Without its files Transformers makes a tokenizer that knows special tokens alone.
             raise ValueError("its vocabulary is empty")
         return processor
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
+        require_trust(place, error)
         raise ValueError(
             f"`models`: {place!r} has no {kind} ({first_line(error)}). Features of wrongly prepared {modality}s would "
             f"mislead, so none is assumed: save that of the model it was trained from beside it, as in "

@@ -21,11 +21,13 @@ STATE_NAME = "metalr_state.json"
 PREVIOUS_PARAMETERS_NAME = "metalr_previous_parameters.safetensors"
 
 
-def save_engine_state(
-    engine: MetaLR, checkpoint: str | os.PathLike[str], world_size: int, cost: Mapping[str, float | None]
-) -> None:
-    """Write the engine's state, how many processes there were, and what it cost so far, into a checkpoint folder."""
-    state = engine.state_dict() | {"world_size": world_size, "cost": dict(cost)}
+def save_engine_state(engine: MetaLR, checkpoint: str | os.PathLike[str], beside: Mapping[str, Any]) -> None:
+    """Write the engine's state into a checkpoint folder, with what a trainer keeps beside it.
+
+    That is: how many processes there were ("world_size"), what learning cost so far ("cost"), and what the run started
+    with ("start", `RunStart`).
+    """
+    state = engine.state_dict() | dict(beside)
     tensors = {name: tensor.contiguous() for name, tensor in state["displacements"].pop("tensors").items()}
     if tensors:
         safetensors.torch.save_file(tensors, Path(checkpoint) / PREVIOUS_PARAMETERS_NAME)

@@ -21,9 +21,9 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from transformers.utils import logging
 
 from hf_metalr.engine import MetaLR, MetaStep
-from hf_metalr.engine.rates import base_lrs
 from hf_metalr.layer_groups.param_groups import head_names
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
+from hf_metalr.trainer.batch_norms import BatchNormStatistics
 from hf_metalr.trainer.checkpoint import read_engine_state, refuse_learned_checkpoint, save_engine_state
 from hf_metalr.trainer.console import LR_LOG_PREFIX, MovedRatesNote, summarize_on_console
 from hf_metalr.trainer.cost import Cost
@@ -40,13 +40,14 @@ from hf_metalr.trainer.meta_data import (
 from hf_metalr.trainer.parallelism import require_supported_parallelism
 from hf_metalr.trainer.publication import Publication
 from hf_metalr.trainer.recovery import last_complete_checkpoint, mark_incomplete
+from hf_metalr.trainer.run_start import RunStart
 from hf_metalr.trainer.transferability_report import TransferabilityReport
 from hf_metalr.trainer.upstream import UpstreamFixes
 
 logger = logging.get_logger(__name__)
 
 
-class MetaLRMixin(Publication, TransferabilityReport, UpstreamFixes):
+class MetaLRMixin(Publication, TransferabilityReport, BatchNormStatistics, UpstreamFixes):
     """Learns one learning rate per layer group inside any subclass of `transformers.Trainer`.
 
     Put it first: ``class MetaLRSeq2SeqTrainer(MetaLRMixin, Seq2SeqTrainer)``. Arguments as in `MetaLRTrainer`.
@@ -148,7 +149,6 @@ class MetaLRMixin(Publication, TransferabilityReport, UpstreamFixes):
                 set_up_rates(model, optimizer, self.lr_scheduler, self.args)
             return
         layer_groups = set_up_rates(model, optimizer, self.lr_scheduler, self.args)
-        self._first_lrs = base_lrs(optimizer)
         looks_ahead = self.args.meta_estimator == "lookahead"
         if looks_ahead:
             self._meta_loader = self._make_meta_loader()  # now, so that unfit meta data are refused before training
@@ -167,6 +167,7 @@ class MetaLRMixin(Publication, TransferabilityReport, UpstreamFixes):
                 seed=self.args.seed,
                 rank=self.args.process_index,
             )
+        self._start = RunStart.of(self.args, optimizer)
 
     def _meta_loss(self) -> Tensor:
         """Return the loss of the next meta batch at the model's present parameters, computed as in training."""
@@ -252,7 +253,8 @@ class MetaLRMixin(Publication, TransferabilityReport, UpstreamFixes):
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)
         if self.metalr is not None and self.args.should_save:
-            save_engine_state(self.metalr, output_dir, self.args.world_size, self._cost.state_dict())
+            beside = {"cost": self._cost.state_dict(), "start": self._start.to_dict()}
+            save_engine_state(self.metalr, output_dir, beside | {"world_size": self.args.world_size})
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         if self.args.should_save:
@@ -269,6 +271,7 @@ class MetaLRMixin(Publication, TransferabilityReport, UpstreamFixes):
             super()._load_optimizer_and_scheduler(checkpoint)
         else:
             state = read_engine_state(self.metalr, checkpoint)  # checked before anything is loaded
+            self._start = self._start.resumed(state.get("start"), checkpoint)
             super()._load_optimizer_and_scheduler(checkpoint)
             self.metalr.load_state_dict(state)
             self._cost.resume(state.get("cost"))

@@ -15,11 +15,12 @@ from transformers import PreTrainedModel
 
 from hf_metalr.engine import MetaLR
 from hf_metalr.engine.history import HISTORY_NAME, iterate_history
-from hf_metalr.engine.trust_region import brought_into, has_trust_region
+from hf_metalr.engine.trust_region import has_trust_region
 from hf_metalr.hub import LayerRate, LearnedRates
 from hf_metalr.hub.card import has_labels, task_of
 from hf_metalr.hub.learned_rates import Setting
-from hf_metalr.hub.locate import is_hub_id, is_model_id
+from hf_metalr.hub.locate import is_model_id
+from hf_metalr.trainer.run_start import RunStart
 
 # Rates are averaged over this part of the run, its end. A choice: short enough to be where they arrived, long enough
 # that one noisy meta step does not matter.
@@ -57,28 +58,29 @@ _WHERE_CHANGED = (
 )
 
 
-def learned_rates_of(trainer: Any, first_lrs: Mapping[str, float]) -> LearnedRates:
+def learned_rates_of(trainer: Any, start: RunStart) -> LearnedRates:
     """Return what a trainer has learned.
 
     Args:
         trainer: a `MetaLRTrainer` that has trained; the main process's.
-        first_lrs: the base rate that each layer group was to start with; the trust region may have moved it.
+        start: what its run began with, before any resume.
     """
     model = _described(trainer.model)
     library = _library_of(trainer.model)
     class_name = type(model).__name__
     dataset, dataset_name = _dataset_of(trainer.train_dataset)
     return LearnedRates(
-        layer_groups=_layer_rates(trainer, first_lrs),
+        layer_groups=_layer_rates(trainer, start.lrs),
         meta_estimator=trainer.args.meta_estimator,
         lr_update=trainer.args.lr_update,
         optimizer=type(trainer.metalr.optimizer).__name__,
         steps=trainer.state.global_step,
         seed=trainer.args.seed,
-        settings=_settings(trainer),
+        settings=_settings(trainer, start),
         versions=_versions(library),
         library=library,
         model_class=class_name,
+        loaded_by=_loaded_by(model) if library else None,
         base_model=_base_model_of(model),
         num_labels=getattr(model.config, "num_labels", None) if library and has_labels(class_name) else None,
         task=task_of(class_name) if library else None,
@@ -134,7 +136,7 @@ def _layer_rates(trainer: Any, first_lrs: Mapping[str, float]) -> tuple[LayerRat
             is_head=group.is_head,
             held=group.name in trainer.metalr.held_groups,
             parameters=sum(parameters[name].numel() for name in group.parameter_names),
-            first_lr=brought_into(first_lrs[group.name], trainer.metalr.lr_bounds[group.name]),
+            first_lr=first_lrs[group.name],
             last_lr=rates[group.name],
             late_lr=late.get(group.name, rates[group.name]),
         )
@@ -169,6 +171,14 @@ def _library_of(model: nn.Module) -> str | None:
     return "transformers" if isinstance(model, PreTrainedModel) else None
 
 
+def _loaded_by(model: nn.Module) -> str | None:
+    """What loads a model whose class is none of Transformers: an auto class that it is registered for, or itself."""
+    named = next(kind for kind in type(model).__mro__ if not kind.__module__.startswith("torch."))  # FSDP2 derives one
+    if named.__module__.split(".")[0] == "transformers":
+        return None
+    return getattr(named, "_auto_class", None) or named.__name__
+
+
 def _base_model_of(model: nn.Module) -> str | None:
     name = str(getattr(getattr(model, "config", None), "_name_or_path", "") or "")
     return name if is_model_id(name) else None  # a local folder says nothing to others, and something about the author
@@ -185,16 +195,17 @@ def _dataset_of(dataset: Any) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _settings(trainer: Any) -> dict[str, Setting]:
+def _settings(trainer: Any, start: RunStart) -> dict[str, Setting]:
     args = trainer.args
     defaults = {field.name: field.default for field in fields(args)}
-    changed = [name for name in _WHERE_CHANGED if getattr(args, name) != defaults[name]]
+    values = {name: getattr(args, name) for name in (*_ALWAYS, *_WHERE_CHANGED)} | dict(start.settings)
+    changed = [name for name in _WHERE_CHANGED if values[name] != defaults[name]]
     settings = _in_force(trainer.metalr)
-    settings |= {name: _setting(getattr(args, name)) for name in (*_ALWAYS, *changed)}
+    settings |= {name: _setting(values[name]) for name in (*_ALWAYS, *changed)}
     if args.world_size > 1:
         settings["world_size"] = args.world_size
-    if args.init_lrs is not None:  # a path would tell something about the author and nothing to others
-        settings["init_lrs"] = args.init_lrs if is_hub_id(args.init_lrs) else "a local file"
+    if values["init_lrs"] is not None:
+        settings["init_lrs"] = values["init_lrs"]
     return settings
 
 

@@ -1,7 +1,8 @@
 """The three ends of a transferability: models, state dicts, checkpoint folders or Hub ids, all read to one form."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from hf_metalr.engine.no_trace import isolated_rng
 from hf_metalr.layer_groups.parameter_names import unwrap, without_adapter
-from hf_metalr.loading import first_line, quiet_loading
+from hf_metalr.loading import first_line, own_auto_class, quiet_loading, require_trust
 
 Source = nn.Module | Mapping[str, Tensor] | str | Path
 
@@ -132,40 +134,48 @@ def _read_safetensors(folder: Path, name: str) -> dict[str, Tensor]:
 
 
 def _load(source: str, name: str, like: nn.Module | None, trust_remote_code: bool) -> End:
-    from transformers import AutoConfig, AutoModel
-
-    try:
-        config = AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
-        model_class = _class_for(config, name, source, like)
-        with quiet_loading(), isolated_rng(0):  # what the checkpoint lacks is drawn, and then left out
-            # float32: a checkpoint in half precision is compared with what was trained from it in full.
-            model, info = model_class.from_pretrained(
-                source,
-                **({"trust_remote_code": trust_remote_code} if model_class is AutoModel else {}),
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
-    except (OSError, SafetensorError) as error:
-        reason = first_line(error)
+    with _one_clear_error(source, name):
+        model_class, kind = _class_for(source, like, trust_remote_code)
+    if isinstance(like, PreTrainedModel) and kind != like.config.model_type:
         raise ValueError(
-            f"`{name}`: {source!r} is neither a readable checkpoint folder nor a Hub model within reach ({reason})."
-        ) from error
+            f"`{name}`: {source!r} is a model of type {kind!r}, the fine-tuned one of type {like.config.model_type!r}. "
+            "Pass the checkpoint that fine-tuning started from."
+        )
+    is_auto = model_class.__name__.startswith("AutoModel")
+    # What the checkpoint lacks is drawn, and then left out.
+    with _one_clear_error(source, name), quiet_loading(), isolated_rng(0):
+        model, info = model_class.from_pretrained(
+            source,
+            **({"trust_remote_code": trust_remote_code} if is_auto else {}),
+            dtype=torch.float32,  # a checkpoint in half precision is compared with what was trained from it in full
+            output_loading_info=True,
+        )
     end = end_of_module(model, name, source)
     return _without(end, set(info["missing_keys"]))
 
 
-def _class_for(config: Any, name: str, source: str, like: nn.Module | None) -> Any:
+@contextmanager
+def _one_clear_error(source: str, name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
+        require_trust(source, error)
+        raise ValueError(
+            f"`{name}`: {source!r} is neither a readable checkpoint folder nor a Hub model within reach "
+            f"({first_line(error)})."
+        ) from error
+
+
+def _class_for(source: str, like: nn.Module | None, trust_remote_code: bool) -> tuple[Any, str]:
+    """Return the class to load a folder or Hub id with, and what type of model it says to be."""
     import transformers
 
-    if isinstance(like, transformers.PreTrainedModel):
-        if like.config.model_type != config.model_type:
-            raise ValueError(
-                f"`{name}`: {source!r} is a model of type {config.model_type!r}, the fine-tuned one of type "
-                f"{like.config.model_type!r}. Pass the checkpoint that fine-tuning started from."
-            )
-        return type(like)
-    architecture = (config.architectures or [""])[0]
-    return getattr(transformers, architecture, transformers.AutoModel)
+    if isinstance(like, PreTrainedModel):  # whose code is here: that of the checkpoint need not run
+        content, _ = PreTrainedConfig.get_config_dict(source)
+        return type(like), content.get("model_type", like.config.model_type)
+    config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
+    architecture = (own_auto_class(config) if trust_remote_code else None) or (config.architectures or [""])[0]
+    return getattr(transformers, architecture, transformers.AutoModel), config.model_type
 
 
 def _without(end: End, names: set[str]) -> End:

@@ -105,7 +105,14 @@ def test_no_key_may_be_missing(tmp_path: Path, key: str) -> None:
     content = RATES.to_dict()
     del content[key]
     (tmp_path / "metalr.json").write_text(json.dumps(content), encoding="utf-8")
-    if key in ("dataset_name", "library", "train_seconds", "metalr_seconds", "num_labels"):  # null where it is unknown
+    if key in (
+        "dataset_name",
+        "library",
+        "loaded_by",
+        "train_seconds",
+        "metalr_seconds",
+        "num_labels",
+    ):  # null where it is unknown
         assert getattr(LearnedRates.load(tmp_path / "metalr.json"), key) is None
     else:
         with pytest.raises(ValueError, match=f"{key!r} must be|must be of schema"):
