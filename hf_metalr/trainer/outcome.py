@@ -3,7 +3,6 @@
 import json
 import math
 import sys
-from collections.abc import Mapping
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
@@ -34,8 +33,6 @@ _ALWAYS = (
     "lr_scheduler_type",
     "per_device_train_batch_size",
     "num_train_epochs",
-    "min_lr",
-    "max_lr",
     "layer_groups",
     "meta_every",
 )
@@ -57,19 +54,18 @@ _WHERE_CHANGED = (
 )
 
 
-def learned_rates_of(trainer: Any, first_lrs: Mapping[str, float]) -> LearnedRates:
+def learned_rates_of(trainer: Any) -> LearnedRates:
     """Return what a trainer has learned.
 
     Args:
         trainer: a `MetaLRTrainer` that has trained; the main process's.
-        first_lrs: the base rate that each layer group was to start with; the trust region may have moved it.
     """
     model = _described(trainer.model)
     library = _library_of(trainer.model)
     class_name = type(model).__name__
     dataset, dataset_name = _dataset_of(trainer.train_dataset)
     return LearnedRates(
-        layer_groups=_layer_rates(trainer, first_lrs),
+        layer_groups=_layer_rates(trainer),
         meta_estimator=trainer.args.meta_estimator,
         lr_update=trainer.args.lr_update,
         optimizer=type(trainer.metalr.optimizer).__name__,
@@ -124,7 +120,7 @@ def _newest(trainer: Any) -> list[dict[str, Any]]:
     return trainer.state.log_history[::-1]
 
 
-def _layer_rates(trainer: Any, first_lrs: Mapping[str, float]) -> tuple[LayerRate, ...]:
+def _layer_rates(trainer: Any) -> tuple[LayerRate, ...]:
     rates = trainer.learning_rates
     parameters = dict(trainer.metalr.model.named_parameters())
     late = late_lrs(Path(trainer._run_folder()) / HISTORY_NAME)
@@ -134,7 +130,7 @@ def _layer_rates(trainer: Any, first_lrs: Mapping[str, float]) -> tuple[LayerRat
             is_head=group.is_head,
             held=group.name in trainer.metalr.held_groups,
             parameters=sum(parameters[name].numel() for name in group.parameter_names),
-            first_lr=brought_into(first_lrs[group.name], trainer.metalr.lr_bounds[group.name]),
+            first_lr=brought_into(trainer.metalr.first_lrs[group.name], trainer.metalr.lr_bounds[group.name]),
             last_lr=rates[group.name],
             late_lr=late.get(group.name, rates[group.name]),
         )
@@ -189,8 +185,7 @@ def _settings(trainer: Any) -> dict[str, Setting]:
     args = trainer.args
     defaults = {field.name: field.default for field in fields(args)}
     changed = [name for name in _WHERE_CHANGED if getattr(args, name) != defaults[name]]
-    settings = _in_force(trainer.metalr)
-    settings |= {name: _setting(getattr(args, name)) for name in (*_ALWAYS, *changed)}
+    settings = {name: _setting(getattr(args, name)) for name in (*_ALWAYS, *changed)} | _in_force(trainer.metalr)
     if args.world_size > 1:
         settings["world_size"] = args.world_size
     if args.init_lrs is not None:  # a path would tell something about the author and nothing to others
@@ -206,6 +201,8 @@ def _in_force(engine: MetaLR) -> dict[str, Setting]:
         "hyper_lr": config.effective_hyper_lr,
         **({} if decay is None else {"hyper_lr_decay": _setting(decay)}),
         "meta_horizon": config.effective_horizon,
+        "min_lr": engine.wide_bounds.low,
+        "max_lr": engine.wide_bounds.high,
         "trust_region": has_trust_region(engine.optimizer, config),
     }
 

@@ -41,7 +41,6 @@ class Publication(_Base):
     args: MetaLRTrainingArguments
     metalr: MetaLR | None
     push_in_progress: Any  # a PushInProgress or None; on the main process, once there is a repository
-    _first_lrs: dict[str, float]  # of every layer group, before the trust region moved them
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """Train as the parent does, then write `metalr.json`."""
@@ -64,13 +63,13 @@ class Publication(_Base):
             super().create_model_card(*args, **kwargs)
         elif getattr(super().create_model_card, "__func__", None) is Trainer.create_model_card:
             if self.is_world_process_zero():
-                rates = learned_rates_of(self, self._first_lrs)
+                rates = learned_rates_of(self)
                 tags = adapter_tags_of(self.model)
                 write_card(*self._card_place(rates), adapter_tags=tags, **_card_arguments(*args, **kwargs))
         else:
             super().create_model_card(*args, **kwargs)
             if self.is_world_process_zero():
-                extend_card(*self._card_place(learned_rates_of(self, self._first_lrs)))
+                extend_card(*self._card_place(learned_rates_of(self)))
 
     def init_hf_repo(self, *args: Any, **kwargs: Any) -> None:
         """Create the repository as the parent does; arguments as of the parent.
@@ -195,7 +194,7 @@ class Publication(_Base):
             return
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            learned_rates_of(self, self._first_lrs).save(folder / LEARNED_RATES_NAME)
+            learned_rates_of(self).save(folder / LEARNED_RATES_NAME)
         except ValueError as error:  # a name of the user's own that is no line of text: no reason to lose the run
             logger.warning(f"{LEARNED_RATES_NAME} was not written: {error}")
 
