@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from torch import nn
 from torch.optim import ASGD, LBFGS, Optimizer, Rprop
 
 from hf_metalr.engine.config import MetaLRConfig
-from hf_metalr.engine.rates import base_lrs, effective_lrs, learned_groups
+from hf_metalr.engine.rates import base_lr, base_lrs, effective_lrs, learned_groups, same_ratio
+from hf_metalr.engine.schedulers import floors, multiplies_base_rates, owns_rates
+from hf_metalr.errors import InputError, Parameter
 from hf_metalr.layer_groups import LayerGroup
 from hf_metalr.layer_groups.param_groups import LAYER_GROUP_KEY
 
@@ -48,14 +50,14 @@ def require_unattached(optimizer: Optimizer) -> None:
 
 
 def require_sound_rates(optimizer: Optimizer, config: MetaLRConfig, scheduler: object | None = None) -> None:
-    """Raise a ValueError unless every layer group has one learning rate, 0 or within the bounds.
+    """Raise a ValueError unless every layer group has one learning rate, 0 or within the bounds that the user set.
 
     A scheduler that owns the rate, such as a plateau scheduler, may have brought it to any positive value.
     """
-    owned = scheduler is not None and not hasattr(scheduler, "base_lrs")
+    owned = owns_rates(scheduler)
     rates: dict[str, float] = {}
     for group in optimizer.param_groups:
-        name, lr = group.get(LAYER_GROUP_KEY), float(group.get("initial_lr", group["lr"]))
+        name, lr = group.get(LAYER_GROUP_KEY), base_lr(group)
         if name is not None and rates.setdefault(name, lr) != lr:
             raise ValueError(
                 f"Parameters of a layer group share one learning rate; in group {name!r} the optimizer has "
@@ -65,13 +67,24 @@ def require_sound_rates(optimizer: Optimizer, config: MetaLRConfig, scheduler: o
     if not rates:
         raise ValueError("The optimizer holds no trainable parameter of the model: no learning rate can be learned.")
     for name, lr in rates.items():
-        if owned and 0 < lr < math.inf:
-            continue
-        if lr != 0 and not config.min_lr <= lr <= config.max_lr:
-            raise ValueError(
-                f"The learning rate {lr} of layer group {name!r} lies outside [min_lr, max_lr] = "
-                f"[{config.min_lr}, {config.max_lr}]: start within the bounds or widen them."
+        if not 0 <= lr < math.inf:
+            raise InputError(
+                None, f"The learning rate of layer group {name!r} must be finite and at least 0, found {lr}."
             )
+        if lr == 0 or owned:
+            continue
+        for bound, contradicted in (
+            ("min_lr", config.min_lr is not None and lr < config.min_lr),
+            ("max_lr", config.max_lr is not None and lr > config.max_lr),
+        ):
+            if contradicted:
+                raise InputError(
+                    bound,
+                    f"is {getattr(config, bound)}, and the learning rate {lr} of layer group {name!r} lies outside: "
+                    "start within the bounds, widen them, or leave ",
+                    Parameter(bound),
+                    " out, so that it follows the start.",
+                )
 
 
 def require_same_run(state: Mapping[str, Any], identity: Mapping[str, Any], layer_groups: list[str]) -> None:
@@ -99,6 +112,15 @@ def refuse_closure(args: Sequence[object], kwargs: Mapping[str, object]) -> None
             "optimizer.step got a closure, which computes gradients inside the step; the learned rates need them "
             "before it. Call loss.backward() and then optimizer.step(). In Lightning, set "
             "automatic_optimization=False."
+        )
+
+
+def require_known_scheduler(optimizer: Optimizer, scheduler: object | None) -> None:
+    """Raise a ValueError where a scheduler was attached to the optimizer that the engine was not told of."""
+    if scheduler is None and any("initial_lr" in group for group in optimizer.param_groups):
+        raise ValueError(
+            "The optimizer has a learning-rate scheduler that the engine does not know, which would overwrite "
+            "every learned rate: set `engine.scheduler = scheduler` before the first step."
         )
 
 
@@ -157,14 +179,73 @@ def _close(rates: Sequence[float], index: int, expected: float) -> bool:
     return index < len(rates) and math.isclose(float(rates[index]), expected, rel_tol=1e-6)
 
 
-def require_obedient_scheduler(optimizer: Optimizer, scheduler: object | None) -> None:
-    """Raise a ValueError where a scheduler has given layer groups of different base rates the very same rate."""
-    if not hasattr(scheduler, "base_lrs"):
+def require_obedient_scheduler(optimizer: Optimizer, scheduler: object | None, units: Mapping[str, float]) -> None:
+    """Raise a ValueError where a scheduler that is to multiply the base rates has given rates without them.
+
+    That is the very same rate for layer groups of different base rates, or one multiple of the ``units`` that these
+    started from. A floor of the schedule (``eta_min``) is neither.
+    """
+    bases, effective = base_lrs(optimizer), effective_lrs(optimizer)
+    if not multiplies_base_rates(scheduler) or len(set(bases.values())) == 1 or not any(effective.values()):
         return
-    bases, effective = base_lrs(optimizer), set(effective_lrs(optimizer).values())
-    if len(set(bases.values())) > 1 and len(effective) == 1 and effective != {0.0}:
-        raise ValueError(
-            f"The scheduler sets one rate ({effective.pop()}) for all layer groups, whose learned rates differ "
-            f"({min(bases.values())} to {max(bases.values())}): it overwrites them. Use a scheduler that multiplies "
-            "base_lrs or group['lr'], as those of torch and Transformers do."
+    names = [name for name, lr in bases.items() if lr > 0]
+    one_rate = len(set(effective.values())) == 1
+    if not (one_rate or same_ratio(effective, units, names)) or same_ratio(effective, bases, names):
+        return
+    if any(math.isclose(lr, floor, rel_tol=1e-3) for floor in floors(scheduler) for lr in effective.values()):
+        return
+    raise ValueError(
+        f"The scheduler sets {'one rate' if one_rate else 'rates'} ({_span(effective)}) for all layer groups, whose "
+        f"learned rates differ ({_span(bases)}): it overwrites them. Use a scheduler that multiplies base_lrs or "
+        "group['lr'], as those of torch and Transformers do."
+    )
+
+
+def require_one_rate_each(optimizer: Optimizer) -> dict[str, float]:
+    """Return the rate that every layer group now has; raise an InputError where one was given two."""
+    rates: dict[str, float] = {}
+    for name, _, group in learned_groups(optimizer):
+        lr = float(group["lr"])
+        if not 0 <= rates.setdefault(name, lr) < math.inf:
+            raise InputError(None, f"The learning rate of layer group {name!r} was set to {lr} between two steps.")
+        if rates[name] != lr:
+            raise InputError(
+                "layer_groups",
+                f"must part the parameters so that those of a group share one learning rate; {name!r} was given "
+                f"{rates[name]} and {lr} between two steps. Give these parameters layer groups of their own through "
+                "patterns, or write one rate.",
+            )
+    return rates
+
+
+def refuse_unexplained_rates(found: Mapping[str, float], left: Mapping[str, float], scheduler: object) -> NoReturn:
+    """Raise an InputError for rates that somebody wrote, and that may or may not have the learned ones in them."""
+    writer = "the training loop or a callback" if scheduler is None else f"{type(scheduler).__name__}, or by a callback"
+    shown = "; ".join(f"{name!r} had {left[name]:.4g} and was given {lr:.4g}" for name, lr in list(found.items())[:3])
+    raise InputError(
+        "scheduler",
+        f"must multiply the learned rates. These were overwritten between two steps, by {writer}, and no common factor "
+        f"explains how: {shown}. Make the schedule one of torch's or Transformers' and set `engine.scheduler`, or "
+        "write one number for all param groups at every step, times group['lr_scale'] where there is one.",
+    )
+
+
+def refuse_single_writes(optimizer: Optimizer, layer_groups: Sequence[str], groups_before: int) -> None:
+    """Raise an InputError where the param groups that had a rate written are just those that there were at first.
+
+    A loop that writes `param_groups[0]["lr"]` meant all parameters; since the split these are one layer group.
+    """
+    names = [group.get(LAYER_GROUP_KEY) for group in optimizer.param_groups]
+    written = [index for index, name in enumerate(names) if name in layer_groups]
+    if written == list(range(groups_before)) and len(names) > groups_before:
+        raise InputError(
+            "scheduler",
+            f"must multiply the rates of all {len(names)} param groups. Those of the first {groups_before} alone were "
+            f"written between two steps, as many as the optimizer had before it was split by layer group: now they "
+            f"are {names[:groups_before]}. Write to every group of optimizer.param_groups, or set `engine.scheduler`.",
         )
+
+
+def _span(rates: Mapping[str, float]) -> str:
+    low, high = min(rates.values()), max(rates.values())
+    return f"{low}" if low == high else f"{low} to {high}"

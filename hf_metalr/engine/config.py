@@ -1,8 +1,11 @@
 """The settings of the engine, checked where they are made."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
+
+from hf_metalr.equations import Bounds
 
 Estimator = Literal["lookahead", "next_batch"]
 LRUpdateName = Literal["proportional", "log_adam"]
@@ -12,6 +15,10 @@ LRUpdateName = Literal["proportional", "log_adam"]
 DEFAULT_HYPER_LR: dict[str, float] = {"proportional": 0.1, "log_adam": 0.2}
 DEFAULT_HYPER_LR_DECAY = 20.0
 DEFAULT_HORIZON = 5
+
+# The paper's bounds. A start outside of them widens them, and leaves what is learned the room that a start at 1e-3 has.
+DEFAULT_LR_BOUNDS = Bounds(1e-6, 1e-2)
+_ROOM_BELOW, _ROOM_ABOVE = 1e3, 10.0
 
 
 @dataclass(frozen=True)
@@ -32,8 +39,10 @@ class MetaLRConfig:
             ``meta_every=1`` only): it reaches back to an anchor that follows the parameters by ``1/K`` of the way at
             every step. 1 is the last step alone, most of which is noise. None takes 5 where it can.
         meta_every: move the rates at every K-th optimizer step.
-        min_lr: lower bound of every learned rate.
-        max_lr: upper bound of every learned rate.
+        min_lr: lower bound of every learned rate. None follows the start: 1e-6, or a thousandth of the lowest initial
+            rate where that lies below.
+        max_lr: upper bound of every learned rate. None follows the start: 1e-2, or ten times the highest initial rate
+            where that lies above.
         max_lr_change: bound on the factor by which one meta step may change a rate. Not in the paper; it keeps one bad
             batch from sending a rate to a bound.
         trust_region: also keep the rate of every layer group, the initial one included, within bounds relative to the
@@ -50,8 +59,8 @@ class MetaLRConfig:
     hyper_lr_decay: float | None = None
     horizon: int | None = None
     meta_every: int = 1
-    min_lr: float = 1e-6
-    max_lr: float = 1e-2
+    min_lr: float | None = None
+    max_lr: float | None = None
     max_lr_change: float = 2.0
     trust_region: bool = True
 
@@ -74,7 +83,7 @@ class MetaLRConfig:
                 "hyper_lr_decay must be above 0 (meta steps) and needs lr_update='log_adam'; "
                 f"found {self.hyper_lr_decay!r} with lr_update={self.lr_update!r}."
             )
-        if not 0 < self.min_lr <= self.max_lr < math.inf:
+        if not 0 < self._or(self.min_lr, self.max_lr) <= self._or(self.max_lr, self.min_lr) < math.inf:
             raise ValueError(
                 "min_lr and max_lr must satisfy 0 < min_lr <= max_lr and be finite; "
                 f"found min_lr={self.min_lr!r}, max_lr={self.max_lr!r}."
@@ -85,6 +94,33 @@ class MetaLRConfig:
             raise ValueError(
                 f"max_lr_change must be above 1 (2.0 lets a rate halve or double); found {self.max_lr_change!r}."
             )
+
+    @staticmethod
+    def _or(given: float | None, other: float | None) -> float:
+        return given if given is not None else other if other is not None else 1.0
+
+    def bounds_from(self, rates: Iterable[float]) -> Bounds:
+        """Return the bounds of what is learned: those given, and where none was given, those that follow the start.
+
+        Args:
+            rates: the initial rate of every layer group; 0, the rate of a frozen one, counts for nothing.
+
+        >>> MetaLRConfig().bounds_from([1e-3]), MetaLRConfig().bounds_from([0.1])
+        (Bounds(low=1e-06, high=0.01), Bounds(low=1e-06, high=1.0))
+        >>> MetaLRConfig(max_lr=0.5).bounds_from([0.1])
+        Bounds(low=1e-06, high=0.5)
+        """
+        starts = [lr for lr in rates if 0 < lr < math.inf]
+        low, high = DEFAULT_LR_BOUNDS
+        if starts and min(starts) < low:
+            low = min(starts) / _ROOM_BELOW
+        if starts and max(starts) > high:
+            high = max(starts) * _ROOM_ABOVE
+        if self.min_lr is not None:
+            low, high = self.min_lr, max(high, self.min_lr * _ROOM_ABOVE)
+        if self.max_lr is not None:
+            low, high = min(low, self.max_lr / _ROOM_BELOW) if self.min_lr is None else low, self.max_lr
+        return Bounds(low, high)
 
     def _require_sound_horizon(self) -> None:
         if self.horizon is None:

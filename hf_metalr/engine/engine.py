@@ -25,42 +25,46 @@ from torch.optim import Optimizer
 from hf_metalr.engine.amp import gradient_scale, step_is_skipped
 from hf_metalr.engine.checks import (
     refuse_closure,
-    require_agreeing_scheduler,
+    require_known_scheduler,
     require_obedient_scheduler,
-    require_own_groups,
-    require_recorded_rates,
-    require_same_run,
     require_sound_rates,
     require_supported,
     require_unattached,
 )
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.displacements import Displacements
-from hf_metalr.engine.measurement import Measurement, averaged
+from hf_metalr.engine.joining import Newcomers, adopt
+from hf_metalr.engine.measurement import Measurement, averaged, describe
 from hf_metalr.engine.meta_step import MetaStep
 from hf_metalr.engine.no_trace import hidden_gradients, isolated_rng, kept_buffers, mixed_seed
-from hf_metalr.engine.rates import base_lrs, effective_lrs, set_base_lr
+from hf_metalr.engine.rates import base_lrs, drop_base_keys, effective_lrs, set_base_lr, settle_base_lrs
+from hf_metalr.engine.resuming import Resumable
 from hf_metalr.engine.rules import make_rule
-from hf_metalr.engine.trust_region import lr_bounds, move_into_bounds, resumed_bounds
+from hf_metalr.engine.schedulers import bare_optimizer, bare_scheduler
+from hf_metalr.engine.trust_region import lr_bounds, move_into_bounds
+from hf_metalr.engine.written_rates import WrittenRates
 from hf_metalr.equations import bound_lr
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
 from hf_metalr.layer_groups.param_groups import expand_scheduler, split_param_groups
 
 
-class MetaLR:
+class MetaLR(Resumable):
     """Learns one learning rate per layer group while any torch optimizer trains any module.
 
     Args:
         model: the module in training; its parameter names define the layer groups. Pass the bare module, not a wrapper
             that adds communication (DistributedDataParallel), so that names and gradients are its own.
         optimizer: any torch optimizer whose displacement is proportional to its learning rate. Its param groups are
-            split by layer group, in place. Rates it starts from are its own ``lr`` values.
+            split by layer group, in place. Rates it starts from are its own ``lr`` values. Parameters that are added
+            to it later, or thawed, join as layer groups.
         meta_loss: called once per meta step by ``"lookahead"``: draws a meta batch and returns its loss, a scalar
             tensor with a graph to the parameters. Runs with its own random streams; buffers and gradients are put back.
         config: estimator, rule and bounds.
         layer_groups: a grouping (``"stage"``, ``"block"``, ``"tensor"``), regex patterns, or groups made before.
-        scheduler: the learning-rate scheduler, if there is one. It may be set later through the attribute of that name,
-            but before the first step; a schedule's factor multiplies the learned base rate.
+        scheduler: the learning-rate scheduler, if there is one, of torch, Transformers or timm, or accelerate's wrapper
+            of one. It may be set later through the attribute of that name, but before the first step; a schedule's
+            factor multiplies the learned base rate. A schedule that a loop writes into ``group["lr"]`` by hand is
+            noticed (`hf_metalr.engine.written_rates`).
         reduce_mean: averages a float64 tensor over data-parallel processes, in the same order everywhere: one scalar
             per layer group, or three where parameters are sharded; None for one process.
         loss_scale: factor by which a meta loss is multiplied before its backward and its gradients are divided after it
@@ -73,12 +77,14 @@ class MetaLR:
         step: optimizer steps taken since the engine was attached.
         skipped: meta steps skipped because something was not finite.
         lr_bounds: lower and upper bound of each layer group's rate, from its weights at the start (`trust_region`).
+        first_lrs: the rate that each layer group was given to start with.
+        wide_bounds: ``min_lr`` and ``max_lr``, as they are in force.
         moved_at_start: initial rates that lay outside these bounds, as they were.
         held_groups: names of layer groups whose rates stay where they are; assign to it at any time.
 
     Raises:
         ValueError: unsupported optimizer, no meta loss for the look-ahead, rates that differ within a layer group or
-            lie outside the bounds.
+            lie outside ``min_lr`` and ``max_lr``. A step raises it where rates were written that nothing explains.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
@@ -106,28 +112,36 @@ class MetaLR:
         rank: int = 0,
     ) -> None:
         self.config = config or MetaLRConfig()
+        optimizer = bare_optimizer(optimizer)
         require_supported(optimizer)
         require_unattached(optimizer)
         if self.config.estimator == "lookahead" and meta_loss is None:
             raise ValueError(
                 "estimator='lookahead' needs meta_loss, a function that returns the loss of a meta batch; found None."
             )
-        self.model, self.optimizer, self.meta_loss, self.scheduler = model, optimizer, meta_loss, scheduler
+        self.model, self.optimizer, self.meta_loss = model, optimizer, meta_loss
         self.reduce_mean, self.loss_scale, self.on_meta_step = reduce_mean, loss_scale, on_meta_step
         self.seed, self.rank = seed, rank
         self.step = 0
         self.skipped = 0
         self.held_groups: Collection[str] = ()
 
+        # By which parameters that join later are grouped.
+        self._grouping = layer_groups if isinstance(layer_groups, (str, Mapping)) else "block"
         if isinstance(layer_groups, (str, Mapping)):
             layer_groups = make_layer_groups(model, layer_groups)
         self.layer_groups = tuple(layer_groups)
-        parents = split_param_groups(optimizer, model, self.layer_groups)
-        if scheduler is not None:
-            expand_scheduler(scheduler, parents)
-        require_sound_rates(self.optimizer, self.config, scheduler)
+        self._parents = split_param_groups(optimizer, model, self.layer_groups)
+        self._scheduler = self._told(scheduler)
+        settle_base_lrs(optimizer, self._scheduler)
+        require_sound_rates(self.optimizer, self.config, self._scheduler)
+        self.first_lrs = base_lrs(optimizer)
+        self.wide_bounds = self.config.bounds_from(self.first_lrs.values())
         self.lr_bounds = lr_bounds(model, optimizer, self.layer_groups, self.config)
-        self.moved_at_start = move_into_bounds(optimizer, scheduler, self.lr_bounds)
+        self.moved_at_start = move_into_bounds(optimizer, self._scheduler, self.lr_bounds)
+        self._newcomers = Newcomers(model, optimizer)
+        self._written = WrittenRates(optimizer, self.first_lrs, max(self._parents) + 1)
+        self._written.follow(self._scheduler, base_lrs(optimizer))
         self._rule = make_rule(self.config)
         self._displacements = Displacements(optimizer)
         self._gradient_squares = torch.empty(0)
@@ -137,10 +151,22 @@ class MetaLR:
         ]
 
     @property
-    def learning_rates(self) -> dict[str, float]:
-        """The learned base rate of every layer group, input to output."""
-        rates = base_lrs(self.optimizer)
-        return {group.name: rates[group.name] for group in self.layer_groups if group.name in rates}
+    def scheduler(self) -> Any:
+        """The scheduler, without accelerate's wrapper; None where the engine knows of none."""
+        return self._scheduler
+
+    @scheduler.setter
+    def scheduler(self, scheduler: Any) -> None:
+        before = base_lrs(self.optimizer)
+        self._scheduler = self._told(scheduler)
+        settle_base_lrs(self.optimizer, self._scheduler)
+        self._written.follow(self._scheduler, before)
+
+    def _told(self, scheduler: Any) -> Any:
+        scheduler = bare_scheduler(scheduler)
+        if scheduler is not None:  # it may have been made before the split
+            expand_scheduler(scheduler, self._parents)
+        return scheduler
 
     def forget_displacement(self) -> None:
         """Leave the last step unmeasured; call it after changing parameters other than by the optimizer's steps."""
@@ -151,56 +177,15 @@ class MetaLR:
         for hook in self._hooks:
             hook.remove()
         self._displacements.clear()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed run needs beside the optimizer's (and scheduler's) own state, where the rates are."""
-        return {
-            "config": self._identity(),
-            "layer_groups": list(self.learning_rates),
-            "learning_rates": self.learning_rates,  # to check against: they are restored from the optimizer's state
-            "step": self.step,
-            "skipped": self.skipped,
-            "lr_bounds": {name: list(bounds) for name, bounds in self.lr_bounds.items()},
-            "rule": self._rule.state_dict(),
-            "displacements": self._displacements.state_dict(self.model),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned; load the optimizer's and the scheduler's state first.
-
-        Raises:
-            ValueError: the state was made with another estimator, update rule, trust region or grouping, the loaded
-                rates are out of bounds, or the optimizer's and the scheduler's states do not belong together.
-        """
-        self.require_fitting(state)
-        require_own_groups(self.optimizer, self.model, self.layer_groups)
-        require_sound_rates(self.optimizer, self.config, self.scheduler)
-        require_agreeing_scheduler(self.optimizer, self.scheduler)
-        require_recorded_rates(state["learning_rates"], self.learning_rates)
-        self.step, self.skipped = state["step"], state["skipped"]
-        self.lr_bounds = resumed_bounds(state["lr_bounds"], self.optimizer, self.config)
-        self._rule.load_state_dict(state["rule"])
-        self._displacements.load_state_dict(state["displacements"], self.model)
-
-    def require_fitting(self, state: dict[str, Any]) -> None:
-        """Raise a ValueError if a state was made with another estimator, rule, trust region or grouping."""
-        require_same_run(state, self._identity(), list(self.learning_rates))
-
-    def displacement_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape of every tensor whose displacement is measured, by parameter name."""
-        return self._displacements.shapes(self.model)
-
-    def _identity(self) -> dict[str, Any]:
-        return {name: getattr(self.config, name) for name in ("estimator", "lr_update", "trust_region")}
+        drop_base_keys(self.optimizer)
 
     def _before_metalr_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
-        if self.scheduler is None and any("initial_lr" in group for group in optimizer.param_groups):
-            raise ValueError(
-                "The optimizer has a learning-rate scheduler that the engine does not know, which would overwrite "
-                "every learned rate: set `engine.scheduler = scheduler` before the first step."
-            )
+        require_known_scheduler(optimizer, self.scheduler)
         refuse_closure(args, kwargs)
-        require_obedient_scheduler(optimizer, self.scheduler)
+        if self._newcomers:
+            self._adopt()
+        self._written.read(self.scheduler)
+        require_obedient_scheduler(optimizer, self.scheduler, self._written.units)
         if step_is_skipped(optimizer):
             return
         if self.config.estimator == "lookahead":
@@ -213,11 +198,20 @@ class MetaLR:
             self._displacements.remember()
 
     def _after_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
-        if step_is_skipped(optimizer):
-            return
-        if self.config.estimator == "lookahead" and self._is_due():
-            self._meta_step_from_lookahead()
-        self.step += 1
+        if not step_is_skipped(optimizer):
+            if self.config.estimator == "lookahead" and self._is_due():
+                self._meta_step_from_lookahead()
+            self.step += 1
+        self._written.note()
+
+    def _adopt(self) -> None:
+        joined = adopt(self._newcomers, self.scheduler, self.layer_groups, self._grouping, self.config)
+        self.layer_groups = joined.layer_groups
+        self.first_lrs |= joined.units
+        self.lr_bounds |= joined.lr_bounds
+        self.moved_at_start |= joined.moved
+        self._written.add(joined.units)
+        self._displacements.clear()  # the last step was without them
 
     def _is_due(self) -> bool:
         """Whether the displacement of the optimizer step now being taken is to be measured."""
@@ -275,15 +269,13 @@ class MetaLR:
                     bounded = bound_lr(proposed, lr, *self.lr_bounds[name], self.config.max_lr_change)
                     set_base_lr(self.optimizer, self.scheduler, name, bounded)
         if self.on_meta_step is not None:
-            self.on_meta_step(self._describe(measured, meta_loss, None if finite else "not finite"))
-
-    def _describe(self, measured: dict[str, Measurement], meta_loss: float | None, skipped: str | None) -> MetaStep:
-        hypergradients = {name: measurement.hypergradient for name, measurement in measured.items()}
-        return MetaStep(
-            step=self.step + 1,
-            base_lr=self.learning_rates,
-            effective_lr={name: effective_lrs(self.optimizer)[name] for name in self.learning_rates},
-            hypergradient={name: value if math.isfinite(value) else None for name, value in hypergradients.items()},
-            meta_loss=meta_loss,
-            skipped=skipped,
-        )
+            effective = effective_lrs(self.optimizer)
+            described = describe(
+                measured,
+                step=self.step + 1,
+                base_lr=self.learning_rates,
+                effective_lr={name: effective[name] for name in self.learning_rates},
+                meta_loss=meta_loss,
+                skipped=None if finite else "not finite",
+            )
+            self.on_meta_step(described)

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from hf_metalr.engine.displacements import Displacements
+from hf_metalr.engine.meta_step import MetaStep
 from hf_metalr.equations import hypergradient
 
 
@@ -66,3 +68,10 @@ def averaged(
             displacements.parameters, *sums.tolist(), strict=True
         )
     }
+
+
+def describe(measured: Mapping[str, Measurement], **told: Any) -> MetaStep:
+    """Return the record of a meta step from what it measured; the other fields of a `MetaStep` are told."""
+    hypergradients = {name: measurement.hypergradient for name, measurement in measured.items()}
+    finite = {name: value if math.isfinite(value) else None for name, value in hypergradients.items()}
+    return MetaStep(hypergradient=finite, **told)

@@ -1,18 +1,28 @@
 """The one home of the learned rates: the optimizer's param groups and the scheduler that multiplies them.
 
-The *base* rate of a layer group is what is learned; a schedule multiplies it and gives the *effective* rate of a step.
-Torch keeps the base rate in ``group["initial_lr"]`` and in ``scheduler.base_lrs`` once a scheduler with a closed form
-is attached; without one (or with a plateau scheduler, which owns the rate) it is ``group["lr"]``. All are part of the
-optimizer's and scheduler's own ``state_dict``: nothing is kept beside them.
+The *base* rate of a layer group is what is learned; a schedule multiplies it and gives the *effective* rate of a step,
+``group["lr"]``. Where the base rate is:
+
+    a torch scheduler with base_lrs    ``group["initial_lr"]`` and ``scheduler.base_lrs``, as torch has it
+    a plateau scheduler                ``group["lr"]``, which it owns
+    none, or one that writes rates     ``group["learned_lr"]``: whoever writes ``group["lr"]`` leaves it alone
+
+All are part of the optimizer's and scheduler's own ``state_dict``: nothing is kept beside them.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
+from hf_metalr.engine.schedulers import multiplies_base_rates, owns_rates
 from hf_metalr.layer_groups.param_groups import LAYER_GROUP_KEY
+
+BASE_KEY = "learned_lr"
+_SAME = 1e-6
 
 # What OneCycleLR keeps inside the group, in units of the learning rate. Optimizers use such names for other things:
 # optimi's "max_lr" is the rate that its weight decay refers to.
@@ -26,9 +36,14 @@ def learned_groups(optimizer: Optimizer) -> Iterator[tuple[str, int, dict]]:
             yield group[LAYER_GROUP_KEY], index, group
 
 
+def base_lr(group: dict) -> float:
+    """Return the learned base rate of a param group."""
+    return float(group.get(BASE_KEY, group.get("initial_lr", group["lr"])))
+
+
 def base_lrs(optimizer: Optimizer) -> dict[str, float]:
     """Return the learned base rate of every layer group, in the order of the param groups."""
-    return {name: float(group.get("initial_lr", group["lr"])) for name, _, group in learned_groups(optimizer)}
+    return {name: base_lr(group) for name, _, group in learned_groups(optimizer)}
 
 
 def effective_lrs(optimizer: Optimizer) -> dict[str, float]:
@@ -36,20 +51,78 @@ def effective_lrs(optimizer: Optimizer) -> dict[str, float]:
     return {name: float(group["lr"]) for name, _, group in learned_groups(optimizer)}
 
 
+def set_effective_lr(optimizer: Optimizer, layer_group: str, lr: float) -> None:
+    """Set the rate of the coming step, and leave the base rate as it is where that has a home of its own."""
+    for name, _, group in learned_groups(optimizer):
+        if name == layer_group:
+            _assign(group, "lr", lr)
+
+
+def settle_base_lrs(optimizer: Optimizer, scheduler: object | None) -> None:
+    """Give every base rate the home that fits the scheduler; no base rate changes, but where a scheduler set its own.
+
+    A scheduler that was made before the rates were moved into their bounds is brought to the rates.
+    """
+    for _, index, group in learned_groups(optimizer):
+        if multiplies_base_rates(scheduler):
+            group.setdefault("initial_lr", base_lr(group))
+            group.pop(BASE_KEY, None)
+            multiplied, base = float(scheduler.base_lrs[index]), base_lr(group)  # type: ignore[union-attr]
+            if multiplied != base and multiplied > 0:
+                _scale_scheduler(scheduler, index, multiplied, base)
+        elif owns_rates(scheduler):
+            group.pop(BASE_KEY, None)
+        elif scheduler is not None or "initial_lr" not in group:
+            group.setdefault(BASE_KEY, base_lr(group))
+
+
+def place_base_lr(optimizer: Optimizer, layer_group: str, lr: float) -> None:
+    """Set a base rate, to 0 or from 0, where it has a home of its own; the rate of the coming step stays."""
+    for name, _, group in learned_groups(optimizer):
+        if name == layer_group and BASE_KEY in group:
+            group[BASE_KEY] = lr
+
+
+def drop_base_keys(optimizer: Optimizer) -> None:
+    """Take away what `settle_base_lrs` has put into the param groups."""
+    for _, _, group in learned_groups(optimizer):
+        group.pop(BASE_KEY, None)
+
+
 def set_base_lr(optimizer: Optimizer, scheduler: object | None, layer_group: str, lr: float) -> None:
     """Set the base rate of a layer group and multiply its effective rate by the same factor; a rate of 0 stays 0."""
     for name, index, group in learned_groups(optimizer):
         if name != layer_group:
             continue
-        old = float(group.get("initial_lr", group["lr"]))
+        old = base_lr(group)
         if old == 0:
             continue  # the user froze it
-        factor = lr / old
-        for key in ("lr", "initial_lr", *_keys_of(scheduler)):
+        factor, effective = lr / old, float(group["lr"])
+        for key in ("lr", "initial_lr", BASE_KEY, *_keys_of(scheduler)):
             if key in group:
                 _assign(group, key, lr if float(group[key]) == old else float(group[key]) * factor)
         if scheduler is not None:
             _scale_scheduler(scheduler, index, old, lr)
+            _note_last(scheduler, index, effective, float(group["lr"]))
+
+
+def same_ratio(
+    found: Mapping[str, float], rates: Mapping[str, float], names: Collection[str], ratio: float | None = None
+) -> bool:
+    """Return whether the rates found are one multiple of others, the given one if one is given; never of 0.
+
+    >>> same_ratio({"stem": 2.0, "head": 4.0}, {"stem": 1.0, "head": 2.0}, ["stem", "head"])
+    True
+    """
+    if any(rates[name] == 0 for name in names):
+        return False
+    ratios = [found[name] / rates[name] for name in names]
+    return all(close(other, ratios[0] if ratio is None else ratio) for other in ratios)
+
+
+def close(one: float, other: float) -> bool:
+    """Return whether two rates or ratios are the same; they may have passed through float32."""
+    return math.isclose(one, other, rel_tol=_SAME)
 
 
 def _keys_of(scheduler: object | None) -> tuple[str, ...]:
@@ -67,7 +140,16 @@ def _scale_scheduler(scheduler: object, index: int, old: float, lr: float) -> No
             rates[index] = lr if float(rates[index]) == old else rates[index] * (lr / old)
 
 
-def _assign(group: dict, key: str, value: float) -> None:
+def _note_last(scheduler: object, index: int, old: float, lr: float) -> None:
+    # What a scheduler gave last is what it finds: rates that differ from it were written by somebody else.
+    for part in getattr(scheduler, "_schedulers", ()):
+        _note_last(part, index, old, lr)
+    last = getattr(scheduler, "_last_lr", None)
+    if isinstance(last, list) and index < len(last) and float(last[index]) == old:
+        _assign(last, index, lr)
+
+
+def _assign(group: Any, key: Any, value: float) -> None:
     if isinstance(group[key], Tensor):
         group[key].fill_(value)
     else:

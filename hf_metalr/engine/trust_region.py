@@ -29,8 +29,9 @@ def lr_bounds(
     """
     in_training = base_lrs(optimizer)
     learned = [group.name for group in layer_groups if group.name in in_training]
+    wide = config.bounds_from(in_training.values())
     if not has_trust_region(optimizer, config):
-        return dict.fromkeys(learned, Bounds(config.min_lr, config.max_lr))
+        return dict.fromkeys(learned, wide)
     parameters = dict(model.named_parameters())
     heads, body = {}, []
     for group in layer_groups:
@@ -44,13 +45,15 @@ def lr_bounds(
     size = weight_size(map(_whole, body))
     batch_norm = any(isinstance(module, _BatchNorm) for module in model.modules())
     region = Bounds(0.0, math.inf) if size is None else relative_bounds(size, batch_norm)
-    return {name: heads.get(name, region).within(config.min_lr, config.max_lr) for name in learned}
+    return {name: heads.get(name, region).within(*wide) for name in learned}
 
 
 def move_into_bounds(optimizer: Optimizer, scheduler: object | None, bounds: dict[str, Bounds]) -> dict[str, float]:
-    """Bring every rate that is not 0 into its bounds; return those that were moved, as they were."""
+    """Bring every rate that is not 0 into the bounds given for it; return those that were moved, as they were."""
     moved = {}
     for name, lr in base_lrs(optimizer).items():
+        if name not in bounds:
+            continue
         within = brought_into(lr, bounds[name])
         if lr != within:
             set_base_lr(optimizer, scheduler, name, within)
@@ -76,14 +79,21 @@ def brought_into(lr: float, bounds: Bounds) -> float:
 def resumed_bounds(
     saved: Mapping[str, Sequence[float]], optimizer: Optimizer, config: MetaLRConfig
 ) -> dict[str, Bounds]:
-    """Return the bounds that a resumed run goes on with: those of the weights it began with.
+    """Return the bounds that a resumed run goes on with: those of the weights and rates that it began with.
 
-    The weights have moved since, and with them the bounds would. ``min_lr`` and ``max_lr`` are the present run's.
+    Weights and rates have moved since, and with them the bounds would. ``min_lr`` and ``max_lr`` are the present run's
+    where they are given.
     """
-    wide = Bounds(config.min_lr, config.max_lr)
-    if not has_trust_region(optimizer, config):
-        return dict.fromkeys(saved, wide)
-    return {name: Bounds(*bounds).within(*wide) for name, bounds in saved.items()}
+    return {
+        name: _resumed(Bounds(*bounds), has_trust_region(optimizer, config), config) for name, bounds in saved.items()
+    }
+
+
+def _resumed(saved: Bounds, in_region: bool, config: MetaLRConfig) -> Bounds:
+    if in_region:
+        return saved.within(config.min_lr or 0.0, config.max_lr or math.inf)
+    low = config.min_lr or min(saved.low, config.max_lr or math.inf)
+    return Bounds(low, config.max_lr or max(saved.high, low))
 
 
 def _inputs(matrix: Tensor) -> int:

@@ -11,6 +11,23 @@ from hf_metalr.layer_groups.grouping import LayerGroup
 # `state_dict`, `torch.load(weights_only=True)` and accelerate, which replaces the dicts (and FSDP2 the parameters).
 LAYER_GROUP_KEY = "layer_group"
 
+# What a scheduler keeps per param group.
+PER_GROUP_LISTS = frozenset(
+    {
+        "base_lrs",
+        "lr_lambdas",
+        "_last_lr",
+        "min_lrs",
+        "max_lrs",
+        "base_momentums",
+        "max_momentums",
+        "default_min_lrs",
+        "_init_lrs",
+        "base_values",
+        "warmup_steps",
+    }
+)
+
 # What an optimizer keeps per parameter inside a group, aligned with "params".
 _PER_PARAMETER_KEYS = ("params", "param_names")
 
@@ -52,30 +69,16 @@ def expand_scheduler(scheduler: object, parents: Sequence[int]) -> None:
     """Give a scheduler that was made before the split one entry per new param group, wherever it keeps a list of them.
 
     Torch and Transformers schedulers keep per-group values in lists as long as ``param_groups`` (``base_lrs``,
-    ``lr_lambdas``, ``min_lrs``, …); composite ones keep schedulers in ``_schedulers``.
+    ``lr_lambdas``, ``min_lrs``, …), and so do timm's (``base_values``); composite ones keep schedulers in
+    ``_schedulers``.
     """
     old_count = max(parents) + 1
     for name, value in vars(scheduler).items():
         if name == "_schedulers":
             for part in value:
                 expand_scheduler(part, parents)
-        elif name in _PER_GROUP_LISTS and isinstance(value, (list, tuple)) and len(value) == old_count:
+        elif name in PER_GROUP_LISTS and isinstance(value, (list, tuple)) and len(value) == old_count:
             setattr(scheduler, name, [value[parent] for parent in parents])
-
-
-_PER_GROUP_LISTS = frozenset(
-    {
-        "base_lrs",
-        "lr_lambdas",
-        "_last_lr",
-        "min_lrs",
-        "max_lrs",
-        "base_momentums",
-        "max_momentums",
-        "default_min_lrs",
-        "_init_lrs",
-    }
-)
 
 
 def head_names(layer_groups: Iterable[LayerGroup]) -> list[str]:

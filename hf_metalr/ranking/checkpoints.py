@@ -8,10 +8,10 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
+from hf_metalr.data.tasks import Modality
 from hf_metalr.engine.no_trace import isolated_rng, mixed_seed
 from hf_metalr.layer_groups import make_layer_groups
 from hf_metalr.loading import first_line, own_auto_class, own_code, quiet_loading, read_config, require_trust
-from hf_metalr.data.tasks import Modality
 
 _MODALITY = {"pixel_values": "image", "input_ids": "text"}
 _TOWER = {"image": "vision", "text": "text"}

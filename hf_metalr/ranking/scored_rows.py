@@ -91,8 +91,8 @@ def scored_rows(
     if len(data.table.input_columns) > 1:
         raise InputError(
             "input_column",
-            f"of a ranking holds one text per sample, found pairs of {' and '.join(data.table.input_columns)}. Name the "
-            "column that says more, or join the two in the data.",
+            f"of a ranking holds one text per sample, found pairs of {' and '.join(data.table.input_columns)}. Name "
+            "the column that says more, or join the two in the data.",
         )
     if data.task.name == "segmentation":
         raise InputError("label_column", "holds masks, and a ranking scores one label per image. Name another column.")

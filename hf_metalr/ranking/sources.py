@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from hf_metalr.data.tasks import Modality
 from hf_metalr.ranking.checkpoints import Checkpoint
 from hf_metalr.ranking.processors import Prepare, prepare_with
-from hf_metalr.data.tasks import Modality
 
 Source = str | os.PathLike[str]
 Module = tuple[nn.Module, Callable[..., Any]]

@@ -27,7 +27,15 @@ _NUMBERS: dict[str, Any] = {
     "head_hold_epochs": Real,
     "meta_split": Real,
 }
-_OPTIONAL_NUMBERS = ("hyper_lr", "hyper_lr_decay", "meta_horizon", "meta_batch_size", "meta_split")
+_OPTIONAL_NUMBERS = (
+    "hyper_lr",
+    "hyper_lr_decay",
+    "meta_horizon",
+    "meta_batch_size",
+    "meta_split",
+    "min_lr",
+    "max_lr",
+)
 
 # They step inside the backward pass, where no displacement of a whole optimizer step exists.
 _STEPPING_INSIDE_BACKWARD = ("lomo", "adalomo")
@@ -85,8 +93,20 @@ class MetaLRTrainingArguments(TrainingArguments):
         default=None,
         metadata={"help": "Meta batch size per device ('lookahead' only); by default per_device_train_batch_size."},
     )
-    min_lr: float = field(default=1e-6, metadata={"help": "Lower bound of every learned rate."})
-    max_lr: float = field(default=1e-2, metadata={"help": "Upper bound of every learned rate."})
+    min_lr: float | None = field(
+        default=None,
+        metadata={
+            "help": "Lower bound of every learned rate; by default 1e-6, or a thousandth of the lowest initial rate "
+            "where that lies below."
+        },
+    )
+    max_lr: float | None = field(
+        default=None,
+        metadata={
+            "help": "Upper bound of every learned rate; by default 1e-2, or ten times the highest initial rate where "
+            "that lies above."
+        },
+    )
     max_lr_change: float = field(
         default=2.0, metadata={"help": "Bound on the factor by which one meta step may change a rate."}
     )
@@ -146,7 +166,7 @@ class MetaLRTrainingArguments(TrainingArguments):
         Head rate 1e-2, body 1e-3, β = 0.1, rates within [1e-6, 1e-2], head held for 5 epochs, 30 epochs, batch 128,
         weight decay 1e-4, constant schedule, no clipping. Two things differ: the optimizer is AdamW, since Transformers
         offers no Adam with coupled decay, and its own step is the look-ahead (the paper's looks ahead with plain SGD);
-        and ``max_lr_change`` still bounds a single move.
+        and ``max_lr_change`` still bounds a single move. Bounds that are not given follow a ``learning_rate`` that is.
         """
         published: dict[str, Any] = {
             "meta_estimator": "lookahead",
@@ -164,6 +184,8 @@ class MetaLRTrainingArguments(TrainingArguments):
             "lr_scheduler_type": "constant",
             "max_grad_norm": 0.0,
         }
+        if "learning_rate" in overrides:
+            del published["min_lr"], published["max_lr"]
         return cls(output_dir=output_dir, **(published | overrides))
 
     def __post_init__(self) -> None:

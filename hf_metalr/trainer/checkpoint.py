@@ -99,6 +99,10 @@ def _require_counts_and_rule(state: dict[str, Any], path: Path) -> None:
         "'lr_bounds' must map every layer group to [lower, upper] with 0 < lower <= upper",
         bounds,
     )
+    written = state.get("written")
+    _require(
+        _is_written(written, state["layer_groups"]), path, "'written' must hold the rates of layer groups", written
+    )
     _require(_is_cost(state.get("cost")), path, "'cost' must hold seconds of at least 0, or null", state.get("cost"))
     rule = state.get("rule")
     _require(isinstance(rule, dict), path, "must have the object 'rule'", rule)
@@ -146,6 +150,20 @@ def _is_number(value: object) -> bool:
 
 def _are_bounds(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and 0 < value[0] <= value[1]
+
+
+def _is_written(value: object, layer_groups: list[str]) -> bool:
+    """What `hf_metalr.engine.written_rates` remembers: positive rates for every layer group; some may be missing."""
+    if not isinstance(value, dict) or value.get("style") not in (None, "schedule", "factor"):
+        return False
+    rates = [value.get(name) for name in ("units", "scheduled", "left", "factors")]
+    if not all(isinstance(each, dict) and all(map(_is_rate, each.values())) for each in rates):
+        return False
+    return all(set(each) == set(layer_groups) for each in rates[:3]) and set(rates[3]) <= set(layer_groups)
+
+
+def _is_rate(value: object) -> bool:
+    return _is_number(value) and value >= 0
 
 
 def _is_cost(value: object) -> bool:

@@ -1,6 +1,7 @@
 """What the console shows of the learned rates: one range instead of one number per layer."""
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 from transformers import TrainerCallback
@@ -64,25 +65,18 @@ class MovedRatesNote(TrainerCallback):
             logger.warning(describe_moved_rates(engine.moved_at_start, engine.learning_rates))
 
 
-class _Summarizing(TrainerCallback):
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        super().on_log(args, state, control, logs=summarize_rates(logs or {}), **kwargs)
-
-
-class SummarizingProgressCallback(_Summarizing, ProgressCallback):
-    """The progress bar of Transformers, with the learned rates as one range."""
-
-
-class SummarizingPrinterCallback(_Summarizing, PrinterCallback):
-    """The printer of Transformers (``disable_tqdm``), with the learned rates as one range."""
-
-
 def summarize_on_console(trainer: Any) -> None:
-    """Put the summarizing callbacks in the place of the stock ones, where a trainer has those."""
-    for stock, summarizing in (
-        (ProgressCallback, SummarizingProgressCallback),
-        (PrinterCallback, SummarizingPrinterCallback),
-    ):
-        if any(type(callback) is stock for callback in trainer.callback_handler.callbacks):
-            trainer.remove_callback(stock)
-            trainer.add_callback(summarizing)
+    """Have the stock callbacks that print logs show one range of rates; they stay the stock classes.
+
+    Their own ``on_log`` is called with the shorter log. It is an attribute of the instance then: a callback put in the
+    place of theirs would not be what code looks for, and ours beside it could not keep it from printing.
+    """
+    for callback in trainer.callback_handler.callbacks:
+        if type(callback) in (ProgressCallback, PrinterCallback):
+            callback.on_log = partial(_print_summary, callback.on_log)
+
+
+def _print_summary(
+    on_log: Callable[..., None], args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
+) -> None:
+    on_log(args, state, control, logs=summarize_rates(logs or {}), **kwargs)

@@ -1,5 +1,7 @@
 """Setting up the rates before training: layer groups, split param groups, and the rate each of them starts from."""
 
+import math
+
 from torch import nn
 from torch.optim import Optimizer
 
@@ -38,7 +40,8 @@ def set_up_rates(
             if name not in heads:
                 set_base_lr(optimizer, scheduler, name, lr * args.backbone_lr_scale)
     if args.init_lrs is not None:
-        bounds, optimizer_name = (args.min_lr, args.max_lr), type(optimizer).__name__
+        bounds = (args.min_lr or 0.0, args.max_lr or math.inf)  # those not given follow the rates
+        optimizer_name = type(optimizer).__name__
         usual = base_lrs(optimizer)
         rates = starting_rates(args.init_lrs, layer_groups, usual, bounds, optimizer_name, args.hub_token)
         for name, lr in rates.items():

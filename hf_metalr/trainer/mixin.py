@@ -21,6 +21,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from transformers.utils import logging
 
 from hf_metalr.engine import MetaLR, MetaStep
+from hf_metalr.engine.schedulers import bare_optimizer, bare_scheduler
 from hf_metalr.layer_groups.param_groups import head_names
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
 from hf_metalr.trainer.batch_norms import BatchNormStatistics
@@ -94,11 +95,8 @@ class MetaLRMixin(Publication, TransferabilityReport, BatchNormStatistics, Upstr
         """Train as the parent does; ``resume_from_checkpoint=True`` passes over checkpoints that a crash cut short."""
         if resume_from_checkpoint is True:
             resume_from_checkpoint = last_complete_checkpoint(str(self.args.output_dir), self.args.world_size)
-            if resume_from_checkpoint is None:
-                raise ValueError(
-                    f"resume_from_checkpoint=True needs a complete checkpoint in output_dir; found none in "
-                    f"{self.args.output_dir!r}. Start without it."
-                )
+            if resume_from_checkpoint is None:  # the parent's words, which code may look for
+                raise ValueError(f"No valid checkpoint found in output directory ({self.args.output_dir})")
         try:
             return super().train(resume_from_checkpoint, *args, **kwargs)
         finally:
@@ -108,15 +106,12 @@ class MetaLRMixin(Publication, TransferabilityReport, BatchNormStatistics, Upstr
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Create the parent's optimizer, split its param groups by layer group, and attach the engine to it."""
         optimizer = super().create_optimizer(*(() if model is None else (model,)))  # older Transformers take none
-        trained = self.model if model is None else model
-        assert trained is not None
-        bare = getattr(optimizer, "optimizer", optimizer)  # on a second train() it is accelerate's wrapper
-        if self.metalr is None or self.metalr.optimizer is not bare:
-            self._attach(trained, bare)
+        self._attach_to(optimizer, self.model if model is None else model)
         return optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:
         """Create the parent's scheduler and tell the engine, whose learned rates it multiplies."""
+        self._attach_late()  # to the groups that a scheduler finds
         scheduler = super().create_scheduler(num_training_steps, optimizer)
         if self.metalr is not None:  # a run begins; between two runs weights and data may have been replaced
             self.metalr.scheduler = scheduler
@@ -127,6 +122,7 @@ class MetaLRMixin(Publication, TransferabilityReport, BatchNormStatistics, Upstr
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
         """Train on one batch as the parent does; the engine acts later, inside the optimizer's step."""
+        self._attach_late()
         if self.metalr is not None:
             self.metalr.held_groups = self._held_groups()
             self._training_columns = set(inputs) if isinstance(inputs, Mapping) else set()
@@ -143,12 +139,33 @@ class MetaLRMixin(Publication, TransferabilityReport, BatchNormStatistics, Upstr
                 logs["meta_steps_skipped"] = self.metalr.skipped
         super().log(logs, start_time)
 
+    def _attach_to(self, optimizer: Any, model: Any) -> None:
+        bare = bare_optimizer(optimizer)  # on a second train() it is accelerate's wrapper
+        if self.metalr is None or self.metalr.optimizer is not bare:
+            self._attach(model, bare)
+
+    def _attach_late(self) -> None:
+        """Attach the engine to what a subclass made without calling ours: the optimizer, the scheduler."""
+        if self.args.meta_estimator == "off":
+            return
+        if self.metalr is not None and self.metalr.optimizer is bare_optimizer(self.optimizer):
+            if self.lr_scheduler is not None and self.metalr.scheduler is not bare_scheduler(self.lr_scheduler):
+                self.metalr.scheduler = self.lr_scheduler
+            return
+        try:
+            self._attach_to(self.optimizer, self.model)
+        except ValueError as error:
+            raise ValueError(
+                f"create_optimizer of {type(self).__name__} made an optimizer from which no learning rates can be "
+                f"learned; mend it, or set meta_estimator='off'. {error}"
+            ) from error
+
     def _attach(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         if self.args.meta_estimator == "off":
             if self.args.backbone_lr_scale != 1.0 or self.args.init_lrs is not None:
                 set_up_rates(model, optimizer, self.lr_scheduler, self.args)
             return
-        layer_groups = set_up_rates(model, optimizer, self.lr_scheduler, self.args)
+        set_up_rates(model, optimizer, self.lr_scheduler, self.args)
         looks_ahead = self.args.meta_estimator == "lookahead"
         if looks_ahead:
             self._meta_loader = self._make_meta_loader()  # now, so that unfit meta data are refused before training
@@ -159,7 +176,7 @@ class MetaLRMixin(Publication, TransferabilityReport, BatchNormStatistics, Upstr
                 optimizer,
                 self._meta_loss if looks_ahead else None,
                 self.args.metalr_config(),
-                layer_groups=layer_groups,
+                layer_groups=self.args.layer_groups or "block",
                 scheduler=self.lr_scheduler,
                 reduce_mean=(lambda values: self.accelerator.reduce(values, "mean")) if distributed else None,
                 loss_scale=lambda: self.accelerator.scaler.get_scale() if self.accelerator.scaler is not None else 1.0,

@@ -3,7 +3,6 @@
 import json
 import math
 import sys
-from collections.abc import Mapping
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
@@ -35,8 +34,6 @@ _ALWAYS = (
     "lr_scheduler_type",
     "per_device_train_batch_size",
     "num_train_epochs",
-    "min_lr",
-    "max_lr",
     "layer_groups",
     "meta_every",
 )
@@ -136,7 +133,7 @@ def _layer_rates(trainer: Any, first_lrs: Mapping[str, float]) -> tuple[LayerRat
             is_head=group.is_head,
             held=group.name in trainer.metalr.held_groups,
             parameters=sum(parameters[name].numel() for name in group.parameter_names),
-            first_lr=first_lrs[group.name],
+            first_lr=first_lrs.get(group.name, trainer.metalr.first_lrs[group.name]),
             last_lr=rates[group.name],
             late_lr=late.get(group.name, rates[group.name]),
         )
@@ -200,8 +197,7 @@ def _settings(trainer: Any, start: RunStart) -> dict[str, Setting]:
     defaults = {field.name: field.default for field in fields(args)}
     values = {name: getattr(args, name) for name in (*_ALWAYS, *_WHERE_CHANGED)} | dict(start.settings)
     changed = [name for name in _WHERE_CHANGED if values[name] != defaults[name]]
-    settings = _in_force(trainer.metalr)
-    settings |= {name: _setting(values[name]) for name in (*_ALWAYS, *changed)}
+    settings = {name: _setting(values[name]) for name in (*_ALWAYS, *changed)} | _in_force(trainer.metalr)
     if args.world_size > 1:
         settings["world_size"] = args.world_size
     if values["init_lrs"] is not None:
@@ -217,6 +213,8 @@ def _in_force(engine: MetaLR) -> dict[str, Setting]:
         "hyper_lr": config.effective_hyper_lr,
         **({} if decay is None else {"hyper_lr_decay": _setting(decay)}),
         "meta_horizon": config.effective_horizon,
+        "min_lr": engine.wide_bounds.low,
+        "max_lr": engine.wide_bounds.high,
         "trust_region": has_trust_region(engine.optimizer, config),
     }
 

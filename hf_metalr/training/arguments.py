@@ -4,11 +4,11 @@ from dataclasses import fields
 from typing import Any
 
 from hf_metalr.data.near import near_misses
+from hf_metalr.data.tasks import Task
 from hf_metalr.errors import InputError, Parameter
 from hf_metalr.trainer import MetaLRTrainingArguments
 from hf_metalr.training.config import TrainingConfig
 from hf_metalr.training.fit import evaluation_settings
-from hf_metalr.data.tasks import Task
 
 # Fields of `TrainingArguments` that a field of `TrainingConfig` sets already.
 _OWN = {

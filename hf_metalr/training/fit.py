@@ -11,7 +11,6 @@ from transformers import EarlyStoppingCallback
 from hf_metalr.data.masks import IGNORED
 from hf_metalr.data.splits import TEST, TRAIN, VALIDATION
 from hf_metalr.data.tasks import LOWER_IS_BETTER, Task
-from hf_metalr.errors import InputError
 from hf_metalr.trainer import MetaLRTrainer, MetaLRTrainingArguments
 from hf_metalr.trainer.recovery import last_complete_checkpoint
 from hf_metalr.training.augmentation import Augmentation

@@ -11,13 +11,13 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
+from hf_metalr.data.tasks import Task
 from hf_metalr.engine.no_trace import evaluation_mode, isolated_rng, kept_buffers
 from hf_metalr.errors import InputError
 from hf_metalr.loading import first_line, own_code, quiet_loading, read_config, require_trust
 from hf_metalr.trainer.batch_norms import FORGETS, USUAL_MOMENTUM, forgetful
 from hf_metalr.training.image_size import resized_processor, set_in_config, take_over_positions
 from hf_metalr.training.model_fields import require_effect, set_fields
-from hf_metalr.data.tasks import Task
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ class Outcome:
 
 
 def splits_record(config: TrainingConfig, study: Study) -> dict[str, Any]:
-    """Return which row of the data is in which split, so that a run can be repeated elsewhere, and what was left out."""
+    """Return which row is in which split, so that a run can be repeated elsewhere, and what was left out."""
     table = study.data.table
     files = table.files()
     return {

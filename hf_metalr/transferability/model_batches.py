@@ -59,6 +59,6 @@ def _first_processor(models: Sequence[str], modality: str, trust_remote_code: bo
             reason = error
     raise InputError(
         None,
-        f"{' and '.join(repr(model) for model in models)} must have a{'n' * (modality == 'image')} {kind} to read these "
-        f"data, found none. Is it a model for another kind of input? ({first_line(reason)})",
+        f"{' and '.join(repr(model) for model in models)} must have a{'n' * (modality == 'image')} {kind} to read "
+        f"these data, found none. Is it a model for another kind of input? ({first_line(reason)})",
     )

@@ -117,5 +117,5 @@ def test_training_data_that_are_not_finite_move_no_rate(tmp_path: Path, estimato
 
 def test_resuming_where_nothing_was_saved_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "checkpoint-5").mkdir()
-    with pytest.raises(ValueError, match="needs a complete checkpoint in output_dir; found none"):
+    with pytest.raises(ValueError, match="No valid checkpoint found in output directory"):
         make_trainer(tmp_path).train(resume_from_checkpoint=True)
