@@ -15,6 +15,7 @@ from hf_metalr.errors import InputError
 EMPTY, LOST, REMOTE = "it is empty", "no such file", "an address, which is not fetched"
 LOOKED_AT = 200  # different cells, to see what a column holds
 BATCH = 1000  # rows read at a time: images may lie in the table itself
+_NEW = "paths of images"  # while both columns are there
 _FILE_WORD = re.compile(r"file|image|img|path|scan|slide|id(?![a-z])", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
@@ -89,7 +90,7 @@ def open_paths(dataset: Any, column: str, folder: Path | None) -> tuple[Any, dic
             reasons[row] = _reason(_text(cell))
     if any(own):
         return dataset, reasons, told.notes()  # bytes beside paths: the paths are as they were stored
-    replaced = dataset.remove_columns(column).add_column(column, paths)
+    replaced = dataset.add_column(_NEW, paths).remove_columns(column).rename_column(_NEW, column)
     return replaced.cast_column(column, Image(decode=False)), reasons, told.notes()
 
 
@@ -126,10 +127,11 @@ class Place:
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = folders
         self._listed: dict[Path, dict[str, list[Path]]] = {}
+        self._below: dict[str, list[Path]] | None = None
 
     def find(self, name: str, told: Told | None = None) -> Path | None:
         """Return the file that a cell names, None where there is none; tell how the name was mended."""
-        if not name or len(name) > 1000 or "\n" in name or "\0" in name or _ADDRESS.match(name.strip()):
+        if not name or "\n" in name or "\0" in name or _ADDRESS.match(name.strip()):
             return None
         mended = {name: ""}
         bare = name.strip().removeprefix("file://")
@@ -138,36 +140,67 @@ class Place:
         for form in ("NFC", "NFD"):  # macOS writes é as two characters
             mended.setdefault(unicodedata.normalize(form, bare), "accents are read in the other form of Unicode")
         for text, way in mended.items():
-            for folder in self._folders:
-                path = folder / text
-                if (found := path if path.is_file() else self._with_suffix(path)) is not None:
+            for path in [folder / text for folder in self._folders] or [Path("/") / text]:
+                if (found := path if _is_file(path) else self._with_suffix(path)) is not None:
                     if way and told is not None:
                         told.add(way, name)
                     if found is not path and told is not None:
                         told.add("the ending of the file is added", name)
                     return found
-        return None
+        below = None if re.search(r"[/\\\s]", bare) else self._one_below(bare)
+        if below is not None and told is not None:
+            told.add(f"files are found in the folder '{below.parent.name}' below the table", name)
+        return below
+
+    def _one_below(self, name: str) -> Path | None:
+        """Return the only image of this name, with or without its ending, in the folders beside the table."""
+        if self._below is None:
+            self._below = {}
+            for folder in [inner for outer in self._folders for inner in _inside(outer)]:
+                for stem, images in self._images_in(folder).items():
+                    for image in images:
+                        self._below.setdefault(image.name, []).append(image)
+                    self._below.setdefault(stem, []).extend(images)
+        found = self._below.get(name, [])
+        return found[0] if len(found) == 1 else None
 
     def _with_suffix(self, path: Path) -> Path | None:
         """Return the only image whose name is this one and an ending."""
         if path.suffix.lower() in IMAGE_SUFFIXES:
             return None
-        if path.parent not in self._listed:
+        found = self._images_in(path.parent).get(path.name, [])
+        return found[0] if len(found) == 1 else None
+
+    def _images_in(self, folder: Path) -> dict[str, list[Path]]:
+        """Return the images of a folder by their names without ending."""
+        if folder not in self._listed:
             images: dict[str, list[Path]] = {}
-            for file in path.parent.iterdir() if path.parent.is_dir() else ():
+            for file in _inside(folder):
                 if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith("."):
                     images.setdefault(file.stem, []).append(file)
-            self._listed[path.parent] = images
-        found = self._listed[path.parent].get(path.name, [])
-        return found[0] if len(found) == 1 else None
+            self._listed[folder] = images
+        return self._listed[folder]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a text that is too long for a name, or a folder that may not be read
+        return False
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:  # no folder, or none that may be read
+        return []
 
 
 def _places(dataset: Any, folder: Path | None) -> list[Place]:
     """Return where the name in each row is looked up; without a folder names must be absolute."""
-    root = Path("/") if folder is None else folder
-    if SUBFOLDER not in dataset.features:
-        return [Place([root])] * len(dataset)
-    places = {name: Place([root / name, root]) for name in dict.fromkeys(map(str, dataset[SUBFOLDER]))}
+    if folder is None or SUBFOLDER not in dataset.features:
+        return [Place([] if folder is None else [folder])] * len(dataset)
+    places = {name: Place([folder / name, folder]) for name in dict.fromkeys(map(str, dataset[SUBFOLDER]))}
     return [places[str(name)] for name in dataset[SUBFOLDER]]
 
 

@@ -8,8 +8,8 @@ from hf_metalr.data.columns import is_text
 from hf_metalr.data.opened import SUBFOLDER
 
 _NAME = re.compile(
-    r"patient|subject|person|participant|donor|(?<![a-z])(case|study|mrn|pid|sid|eid)s?(?![a-z])|(?<=[a-z])(Case|Study)",
-    re.IGNORECASE,
+    r"(?i:patient|subject|person|participant|donor)|(?<![A-Za-z])(?i:case|study|mrn|pid|sid|eid)s?(?![a-z])"
+    r"|(?<=[a-z])(Case|Study)"
 )
 _ID = re.compile(r"(?<![A-Za-z])id$|I[Dd]$|uid$", re.ASCII)  # lesion_id, LesionID
 _CODE = re.compile(r"(?=.*[A-Za-z])(?=.*\d)[\w.-]+", re.ASCII)  # p07, TCGA-02-0001; no number, date or word
