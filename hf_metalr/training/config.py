@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +142,8 @@ class TrainingConfig:
     )
     private: bool = option("make a new repository of the Hub private", default=False, group=_OUTPUT)
     learned_rates: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every option by its name, those of the data and of the learned rates included."""
+        own = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return vars(own.pop("data")) | own.pop("learned_rates") | own

@@ -60,7 +60,7 @@ def load_model(
         trust_remote_code: whether code of a model's own may run.
 
     Raises:
-        InputError: a setting that the model does not know, use or leave to the user (`model_set`), a size that it
+        InputError: a setting that the model does not know, use or leave to the user (`model_settings`), a size that it
             cannot take, or code that is not trusted.
         ValueError: no such model, no processor or not one for this input, or weights of another network.
     """
@@ -189,7 +189,7 @@ def _note_missing(model: nn.Module, missing: frozenset[str], source: str, settin
     tensors = sum(name in sizes for name in missing)
     if tensors > len(sizes) / 2 and settings:
         raise InputError(
-            "model_set",
+            "model_settings",
             f"must leave the network as it was trained: with {', '.join(settings)} set, {tensors} of the {len(sizes)} "
             f"tensors of '{source}' do not fit. Leave out what changes its shape.",
         )

@@ -16,8 +16,8 @@ from hf_metalr.training.config import TrainingConfig
 from hf_metalr.training.fit import fit, make_trainer
 from hf_metalr.training.models import load_model
 from hf_metalr.training.outcome import Outcome, keep_splits, splits_record
-from hf_metalr.training.output_folder import require_free
-from hf_metalr.training.run_record import keep_record
+from hf_metalr.training.output_folder import remove_checkpoints, require_free
+from hf_metalr.training.run_record import compare, forget, keep
 from hf_metalr.training.study import Study, in_units, make_study
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,17 @@ def run(config: TrainingConfig) -> Outcome:
     _check(config)
     study = make_study(config)
     args = training_arguments(config, study.data.task, study.is_validated)
-    loaded = load_model(config, study.data)
+    loaded = load_model(
+        config.model,
+        study.data.task,
+        study.data.targets.names,
+        settings=config.model_settings,
+        image_size=config.image_size,
+        seed=config.data.seed,
+        trust_remote_code=config.trust_remote_code,
+    )
+    for note in loaded.notes:
+        logger.info("%s", note)
     study = in_units(study, loaded)
     trainer = make_trainer(
         study,
@@ -59,7 +69,7 @@ def _check(config: TrainingConfig) -> None:
         raise InputError(
             "no_flip", "changes ", Parameter("augment"), f" light alone, found {config.augment}. Leave it out."
         )
-    require_free(config.output_dir, config.resume, config.overwrite)
+    require_free(config.output_dir, config.resume, overwrite=config.overwrite)
 
 
 def _augmentation(config: TrainingConfig, study: Study) -> Augmentation | None:
@@ -76,12 +86,19 @@ def _begin(config: TrainingConfig, study: Study, trainer: MetaLRTrainer) -> None
     folder = config.output_dir
     if config.push_to_hub is not None:
         trainer.init_hf_repo()  # a wrong token is told before the training
+    goes_on = config.resume and folder.is_dir() and last_complete_checkpoint(folder, trainer.args.world_size)
+    if config.resume and not goes_on:
+        logger.info("no whole checkpoint in '%s' to resume from yet, so the training starts anew", folder)
+    options = config.to_dict()
+    changes = compare(folder, options) if goes_on else []
     if process_index() == 0:
         folder.mkdir(parents=True, exist_ok=True)
+        if not goes_on:
+            forget(folder)
+            if config.overwrite:
+                remove_checkpoints(folder)
         keep_splits(folder, splits_record(config, study), config.resume)
-        keep_record(folder, config)
-    if config.resume and not (folder.is_dir() and last_complete_checkpoint(folder, trainer.args.world_size)):
-        logger.info("no whole checkpoint in '%s' to resume from yet, so the training starts anew", folder)
+        keep(folder, options, changes)
 
 
 def _finish(config: TrainingConfig, study: Study, trainer: MetaLRTrainer, metrics: Any) -> Outcome:

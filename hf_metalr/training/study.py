@@ -113,8 +113,8 @@ def in_units(study: Study, loaded: Loaded) -> Study:
     if layer is None:
         if targets.far_from_unit_spread(study.splits[TRAIN]):
             logger.warning(
-                "the numbers of '%s' are far from a mean of 0 and a spread of 1, where the output of this model starts: training "
-                "may not reach them. Subtract their mean and divide by their spread first",
+                "the numbers of '%s' are far from a mean of 0 and a spread of 1, where the output of this model starts: "
+                "training may not reach them. Subtract their mean and divide by their spread first",
                 column,
             )
         return study
