@@ -70,6 +70,16 @@ def own_code(config: Any) -> dict[str, Any]:
     return dict(getattr(config, "auto_map", None) or {})
 
 
+def unloaded_model(config: Any, trust_remote_code: bool) -> Any:
+    """Return the model of a configuration without memory for its weights, to be asked for its layers and settings."""
+    import torch
+    import transformers
+
+    auto = getattr(transformers, own_auto_class(config) or "AutoModel")
+    with torch.device("meta"), quiet_loading():
+        return auto.from_config(config, trust_remote_code=trust_remote_code)
+
+
 @contextmanager
 def quiet_loading() -> Iterator[None]:
     """Silence Transformers' report of what is new: the caller checks it, and its advice to train it would mislead."""

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from hf_metalr.data.images import to_channels
 from hf_metalr.data.prepare import prepare_for
@@ -15,46 +16,61 @@ Inputs = Mapping[str, Any] | Tensor
 Prepare = Callable[[list[Any]], Inputs]
 
 
-def prepare_with(processor: Any, config: Any, name: str) -> tuple[Prepare, str | None]:
-    """Return the function for a batch, and what tells the processor from others.
+@dataclass(frozen=True)
+class Processing:
+    """A processor that was checked before any weights are read.
 
-    Args:
+    Attributes:
         processor: an image processor or tokenizer of Transformers, or any function from a list of RGB images or of
             texts to a tensor or a mapping of keyword arguments.
-        config: of the model; None where it has none.
         name: of the model, for messages.
-    """
-    from transformers import BaseImageProcessor, PreTrainedTokenizerBase
+        key: what tells the processor from others; None for a function, which nothing tells.
 
-    if isinstance(processor, BaseImageProcessor):
-        return prepare_for(processor, config).batch, json.dumps(processor.to_dict(), sort_keys=True, default=str)
-    if isinstance(processor, PreTrainedTokenizerBase):
-        if processor.pad_token is None:
+    Raises:
+        InputError: it is none of these, or a tokenizer that cannot pad.
+    """
+
+    processor: Any
+    name: str
+    key: str | None
+
+    @classmethod
+    def of(cls, processor: Any, name: str) -> "Processing":
+        """Check a processor."""
+        from transformers import BaseImageProcessor, PreTrainedTokenizerBase
+
+        if isinstance(processor, BaseImageProcessor):
+            return cls(processor, name, json.dumps(processor.to_dict(), sort_keys=True, default=str))
+        if isinstance(processor, PreTrainedTokenizerBase):
+            if processor.pad_token is None:
+                raise InputError(
+                    "models",
+                    f"must have tokenizers that can pad, but that of {name!r} has no padding token, so texts of "
+                    "different lengths make no batch. Set one and pass (module, tokenizer): "
+                    "tokenizer.pad_token = tokenizer.eos_token.",
+                )
+            return cls(processor, name, _tokenizer_key(processor))
+        if not callable(processor):
             raise InputError(
                 "models",
-                f"need a tokenizer with a padding token, but that of {name!r} has no padding token, so texts of "
-                "different lengths make no batch. Set one and pass (module, tokenizer): "
-                "tokenizer.pad_token = tokenizer.eos_token.",
+                f"must come with processors: that of {name!r} must be an image processor, a tokenizer or a function, "
+                f"found {type(processor).__name__}.",
             )
-        return prepare_for(processor, config).batch, _tokenizer_key(processor)
-    if not callable(processor):
-        raise InputError(
-            "models",
-            f"{name!r}: its processor must be an image processor, a tokenizer or a function, found "
-            f"{type(processor).__name__}.",
-        )
+        return cls(processor, name, None)
 
-    def prepare(batch: list[Any]) -> Inputs:
-        inputs = processor([value if isinstance(value, str) else to_channels(value, 3) for value in batch])
+    def prepare(self, model: nn.Module) -> Prepare:
+        """Return the function from a batch of decoded images or texts to a model's inputs."""
+        return self._call if self.key is None else prepare_for(self.processor, model).batch
+
+    def _call(self, batch: list[Any]) -> Inputs:
+        inputs = self.processor([value if isinstance(value, str) else to_channels(value, 3) for value in batch])
         if not isinstance(inputs, Tensor | Mapping):
             raise InputError(
                 "models",
-                f"the processor of {name!r} must return a tensor or a mapping of tensors, found "
-                f"{type(inputs).__name__}.",
+                f"must come with processors: the processor of {self.name!r} must return a tensor or a mapping of "
+                f"tensors, found {type(inputs).__name__}.",
             )
         return inputs
-
-    return prepare, None
 
 
 def _tokenizer_key(tokenizer: Any) -> str:

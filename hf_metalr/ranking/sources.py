@@ -10,7 +10,7 @@ from torch import nn
 
 from hf_metalr.data.tasks import Modality
 from hf_metalr.ranking.checkpoints import Checkpoint
-from hf_metalr.ranking.processors import Prepare, prepare_with
+from hf_metalr.ranking.processors import Prepare, Processing
 
 Source = str | os.PathLike[str]
 Module = tuple[nn.Module, Callable[..., Any]]
@@ -58,11 +58,11 @@ def find_candidates(
     for name, source in _named(models).items():
         if isinstance(source, str | os.PathLike):
             checkpoint = Checkpoint.find(name, source, modality, trust_remote_code)
-            prepare, key = prepare_with(checkpoint.processor, checkpoint.config, name)
-            candidates.append(Candidate(name, _loader(name, checkpoint, prepare, key, dtype)))
+            processing = Processing.of(checkpoint.processor, name)
+            candidates.append(Candidate(name, _loader(name, checkpoint, processing, dtype)))
             if random_twins:
                 twin = f"{name} (random)"
-                candidates.append(Candidate(twin, _loader(twin, checkpoint, prepare, key, dtype, seed)))
+                candidates.append(Candidate(twin, _loader(twin, checkpoint, processing, dtype, seed)))
         elif random_twins:
             raise ValueError(
                 f"`random_twins` needs checkpoints, whose configuration tells how to begin anew; {name!r} is a module. "
@@ -100,16 +100,16 @@ def _named(models: Any) -> dict[str, Any]:
 def _loader(
     name: str,
     checkpoint: Checkpoint,
-    prepare: Prepare,
-    key: str | None,
+    processing: Processing,
     dtype: torch.dtype | None,
     seed: int | None = None,
 ) -> Callable[[], Backbone]:
     def load() -> Backbone:
         if seed is not None:
-            return Backbone(name, checkpoint.draw(dtype or torch.float32, seed), prepare, key, False, True)
+            drawn = checkpoint.draw(dtype or torch.float32, seed)
+            return Backbone(name, drawn, processing.prepare(drawn), processing.key, False, True)
         model, has_source_head = checkpoint.load(dtype or torch.float32)
-        return Backbone(name, model, prepare, key, has_source_head, False)
+        return Backbone(name, model, processing.prepare(model), processing.key, has_source_head, False)
 
     return load
 
@@ -127,13 +127,13 @@ def _module_candidate(name: str, source: Any, modality: Modality, dtype: torch.d
             f"`models[{name!r}]` takes {model.main_input_name}, but the data set holds {modality}s. Choose a model for "
             f"{modality}s, or another `input_column`."
         )
-    prepare, key = prepare_with(processor, getattr(model, "config", None), name)
+    processing = Processing.of(processor, name)
     converted = model if dtype is None else None
 
     def load() -> Backbone:
         import copy
 
         own = converted if converted is not None else copy.deepcopy(model).to(dtype)
-        return Backbone(name, own, prepare, key, False, False)
+        return Backbone(name, own, processing.prepare(own), processing.key, False, False)
 
     return Candidate(name, load)

@@ -14,7 +14,7 @@ from torch import nn
 
 from hf_metalr.errors import InputError, Parameter
 
-_NAME = "model_set"
+_NAME = "model_settings"
 _TASKS_OWN = {
     "id2label": "the names of the classes",
     "label2id": "the names of the classes",

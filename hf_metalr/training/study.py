@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from hf_metalr.data.batches import TextCollator, collate
 from hf_metalr.data.groups import told_groups
-from hf_metalr.data.prepare import TextCollator, collate, prepare_for
+from hf_metalr.data.prepare import prepare_for
 from hf_metalr.data.read import Data, read_data
 from hf_metalr.data.splits import TRAIN, VALIDATION, given_splits, make_splits
 from hf_metalr.errors import InputError
@@ -87,7 +88,7 @@ def _warn(data: Data, splits: Mapping[str, Sequence[int]]) -> None:
 
 def make_split(study: Study, loaded: Loaded, name: str, augmentation: Augmentation | None = None) -> Split:
     """Return the samples of a split, prepared for a model."""
-    prepare = prepare_for(loaded.processor, loaded.model.config)
+    prepare = prepare_for(loaded.processor, loaded.model)
     return Split(study.data, study.splits[name], prepare, augmentation)
 
 
@@ -113,7 +114,7 @@ def in_units(study: Study, loaded: Loaded) -> Study:
     if layer is None:
         if targets.far_from_unit_spread(study.splits[TRAIN]):
             logger.warning(
-                "the numbers of '%s' are far from a mean of 0 and a spread of 1, where the output of this model starts: "
+                "the numbers of '%s' are far from a mean of 0 and a spread of 1, where the output of the model starts: "
                 "training may not reach them. Subtract their mean and divide by their spread first",
                 column,
             )

@@ -12,7 +12,7 @@ from hf_metalr.data.prepare import prepare_for
 from hf_metalr.data.read import read_data
 from hf_metalr.data.targets import in_model_order
 from hf_metalr.errors import InputError
-from hf_metalr.loading import first_line, read_config
+from hf_metalr.loading import first_line, read_config, unloaded_model
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def model_batches(
     logger.info("%s", data.account({USED: rows}))
     model = read_config(models[0], trust_remote_code)
     processor = _first_processor(models, data.task.modality, trust_remote_code)
-    prepare = prepare_for(processor, model)
+    prepare = prepare_for(processor, unloaded_model(model, trust_remote_code))
     labels = in_model_order(data.targets, model.id2label)
     batches = []
     for start in range(0, len(rows), batch_size):

@@ -21,7 +21,7 @@ def vit(tmp_path_factory):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"image_size": 96}, "`model_set` cannot set 'image_size'.*Use `image_size`, which sets both"),
+        ({"image_size": 96}, "`model_settings` cannot set 'image_size'.*Use `image_size`, which sets both"),
         ({"num_labels": 7}, "cannot set 'num_labels': it follows from the number of classes"),
         ({"problem_type": "regression"}, "cannot set 'problem_type': it follows from the task"),
         ({"dropuot": 0.1}, "it has no 'dropuot'. It has: "),
