@@ -110,8 +110,8 @@ class DataConfig:
         metavar="FILE.csv",
     )
     window: Window | None = option(
-        "images of more than 8 bits: the intensities that become black and white, or file for each file's own range "
-        "(default: they are refused; DICOM files bring their own)",
+        "images of more than 8 bits: the intensities that become black and white (--window=-160:240), or file for each "
+        "file's own range (default: they are refused; DICOM files bring their own)",
         default=None,
         metavar="LOW:HIGH",
         type=read_window,

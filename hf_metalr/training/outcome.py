@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hf_metalr.data.account import account
 from hf_metalr.errors import InputError, Parameter
 from hf_metalr.tables import console_table
 from hf_metalr.training.config import TrainingConfig
@@ -79,7 +78,7 @@ def splits_record(config: TrainingConfig, study: Study) -> dict[str, Any]:
         "schema": "hf-metalr-splits/2",
         "seed": config.split_seed,
         "shares": {"validation": config.validation_size, "test": config.test_size},
-        **account(study.data, study.splits).to_dict(),
+        **study.data.account(study.splits).to_dict(),
         "splits": {
             name: [
                 {"row": table.origins[row][1]}

@@ -40,7 +40,7 @@ def open_folder(source: str, config: DataConfig, masks: bool | None) -> Opened:
     Raises:
         InputError: it is none of these.
     """
-    listing = list_folder(Path(source).expanduser())
+    listing = list_folder(Path(source).expanduser().absolute())
     if not listing.images:
         return _open_tables(source, listing)
     empty = list(barren(listing))
