@@ -11,6 +11,7 @@ from transformers import EarlyStoppingCallback
 from hf_metalr.trainer import MetaLRTrainer, MetaLRTrainingArguments
 from hf_metalr.trainer.recovery import last_complete_checkpoint
 from hf_metalr.training.augmentation import Augmentation
+from hf_metalr.training.last_batch import FineTuner
 from hf_metalr.training.losses import (
     Loss,
     balanced_weights,
@@ -90,7 +91,7 @@ def make_trainer(
     """
     if patience is not None and VALIDATION not in study.splits:
         raise ValueError("Early stopping needs a validation split. Give one, or leave the patience out.")
-    return MetaLRTrainer(
+    return FineTuner(
         model=loaded.model,
         args=args,
         train_dataset=make_samples(study, loaded, TRAIN, augmentation),
