@@ -125,8 +125,13 @@ def _checked_png(image: "Image", content: bytes) -> tuple[int, int]:
 
 
 def to_channels(image: "Image", channels: int) -> "Image":
-    """Return the image in grey for a model with one input channel, in RGB for any other."""
-    return image.convert("L" if channels == 1 else "RGB")
+    """Return the image in grey for a model with one input channel, in RGB for any other.
+
+    Raises:
+        ImageRefused: an image that `decode` did not make has more than 8 bits per channel.
+    """
+    plain = image if image.mode in ("L", "RGB") else decode(image)
+    return plain.convert("L" if channels == 1 else "RGB")
 
 
 def _has_deep_mode(image: "Image") -> bool:

@@ -44,7 +44,8 @@ class FineTuner(MetaLRTrainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         sampler = super()._get_train_sampler(train_dataset)
         dataset: Any = self.train_dataset if train_dataset is None else train_dataset
-        if not isinstance(sampler, Sampler) or not hasattr(sampler, "__len__") or not has_batch_norm(self.model):
+        model: Any = self.model
+        if not isinstance(sampler, Sampler) or not hasattr(sampler, "__len__") or not has_batch_norm(model):
             return sampler
         require_more_than_one(len(dataset))
         size, args = self._train_batch_size, self.args

@@ -1,6 +1,7 @@
 """One pixel gives one picture: every kind of file becomes grey or RGB, 8 bits, upright, opaque, or is refused."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -174,10 +175,24 @@ def test_images_are_upright(orientation):
     )
 
 
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_a_damaged_exif_block_spoils_nothing():
-    content = saved(Picture.new("RGB", (8, 8), RED), "JPEG", exif=b"Exif\0\0MM\0\x2a\xff\xff\xff\xff")
-    assert decode(content).size == check(content).size == (8, 8)
+ZERO_DENOMINATOR = b"II*\0\x08\0\0\0" + struct.pack("<HHHIIHHIIIII", 2, 0x0112, 3, 1, 6, 282, 5, 1, 38, 0, 72, 0)
+
+
+@pytest.mark.filterwarnings("ignore:.*orrupt EXIF data")
+@pytest.mark.parametrize(
+    ("block", "size"),
+    [
+        ({"exif": b"Exif\0\0MM\0\x2a\xff\xff\xff\xff"}, (8, 4)),
+        ({"exif": b"Exif\0\0Exif\0\0II*\0\x08\0\0\0"}, (8, 4)),
+        ({"exif": b"Exif\0\0"}, (8, 4)),
+        ({"exif": b"Exif\0\0" + ZERO_DENOMINATOR}, (4, 8)),  # its orientation can still be read
+        ({"xmp": b'<x:xmpmeta \xa8\xff tiff:Orientation="1">'}, (8, 4)),
+    ],
+    ids=["cut", "doubled", "empty", "zero denominator", "no text"],
+)
+def test_a_damaged_block_beside_the_pixels_spoils_nothing(block, size):
+    content = saved(Picture.new("RGB", (8, 4), RED), "JPEG", **block)
+    assert decode(content).size == check(content).size == size
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF", "PNG"])
