@@ -62,8 +62,8 @@ def read_masks(dataset: Any, column: str, rows: Iterable[int] | None = None) -> 
         raise InputError("label_column", rule + "Name the column of the masks, or choose another task.")
     masks = dataset.select_columns([column]).cast_column(column, Image(decode=False))
     wanted = list(range(len(masks)) if rows is None else rows)
-    found = each(lambda row: _shapes(masks[row][column], column, row), wanted, "reading masks")
-    shapes = dict(zip(wanted, found, strict=True))
+    looked = each(lambda row: _shapes(masks[row][column], column, row), wanted, "reading masks")
+    shapes = dict(zip(wanted, looked, strict=True))
     require_class_numbers(shapes, column)
     counts = {row: dict(zip(shape.values, shape.pixels, strict=True)) for row, shape in shapes.items()}
     numbers = number_values({value for row in counts.values() for value in row}, column)
