@@ -1,23 +1,19 @@
 """Inputs that cannot be read, found before the training rather than in the middle of it."""
 
 import logging
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from typing import Any
-
-from transformers.utils import logging as progress
 
 from hf_metalr.data.deep.raster import TooDeep, Window, too_deep
 from hf_metalr.data.image_files import content_of, readable_depth
 from hf_metalr.data.images import Checked, ImageRefused, check, decode
 from hf_metalr.data.masks import read_mask
+from hf_metalr.data.threads import each
 
 logger = logging.getLogger(__name__)
 
 EMPTY = "it is empty"
-LONG = 2000  # images are looked through in seconds below it, so that a progress bar would only flicker
 _TRIED = 20  # deep images that tell the range of all
 
 
@@ -50,23 +46,17 @@ def find_damaged(
     files = dataset.select_columns(names)
     for name in names:
         files = files.cast_column(name, Image(decode=False))
-    found = dict(zip(rows, _looked_at(files, names, rows, window), strict=True))
-    told = Counter(seen.scaling for seen in found.values() if isinstance(seen, Checked) and seen.scaling is not None)
+    seen = each(lambda row: _look(window, *(files[row][name] for name in names)), rows, "reading images")
+    found = dict(zip(rows, seen, strict=True))
+    told = Counter(
+        known.scaling for known in found.values() if isinstance(known, Checked) and known.scaling is not None
+    )
     for scaling, count in told.items():
         logger.info("%d image%s of %s", count, "s" * (count != 1), scaling)
     damage = {row: reason for row, reason in found.items() if isinstance(reason, ImageRefused)}
     deep = [files[row][names[0]] for row, reason in damage.items() if isinstance(reason, TooDeep)]
     common = _reason_of_all(deep) if deep else ""
     return {row: common if isinstance(reason, TooDeep) else str(reason) for row, reason in damage.items()}
-
-
-def _looked_at(
-    files: Any, names: list[str], rows: Sequence[int], window: Window | None
-) -> Iterator[Checked | ImageRefused]:
-    share = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # of the processes of one launch
-    with ThreadPoolExecutor(max(1, share)) as pool:  # Pillow lets other threads run while it decodes
-        seen = pool.map(lambda row: _look(window, *(files[row][name] for name in names)), rows)
-        yield from progress.tqdm(seen, total=len(rows), desc="reading images", leave=False, disable=len(rows) < LONG)
 
 
 def _look(window: Window | None, cell: Any, *masks: Any) -> Checked | ImageRefused:

@@ -103,7 +103,7 @@ def _pixels(found: Any) -> np.ndarray:
     try:
         return np.asarray(found.pixel_array)
     except Exception as error:
-        name, reason = found.file_meta.TransferSyntaxUID.name, str(error).strip() or type(error).__name__
+        name, reason = found.file_meta.TransferSyntaxUID.name, " ".join(str(error).split()) or type(error).__name__
         raise ImageRefused(f"its pixels ({name}) cannot be read: {reason}") from error
 
 

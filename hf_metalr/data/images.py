@@ -58,7 +58,6 @@ def decode(cell: Any, window: Window | None = None) -> "Image":
         with opened(content) as image:
             if (depth is not None and depth.is_deep) or _has_deep_mode(image):
                 return _deep_picture(image, depth, window)
-            image.load()
             return _upright_and_opaque(image)
 
 
@@ -107,10 +106,10 @@ def _checked_deep(cell: Any, depth: Depth | None, window: Window | None) -> Chec
 def _checked_size(image: "Image", content: bytes) -> tuple[int, int]:
     if image.format == "PNG":
         return _checked_png(image, content)
-    size = _upright_size(image)
     if image.format not in ("JPEG", "MPO"):
         image.load()
-        return _upright_size(image)  # Pillow turns a TIFF when it loads it
+        return _upright_size(image)
+    size = _upright_size(image)
     image.draft(image.mode, (1, 1))  # changes the size
     image.load()
     return size
@@ -125,8 +124,13 @@ def _checked_png(image: "Image", content: bytes) -> tuple[int, int]:
 
 
 def to_channels(image: "Image", channels: int) -> "Image":
-    """Return the image in grey for a model with one input channel, in RGB for any other."""
-    return image.convert("L" if channels == 1 else "RGB")
+    """Return the image in grey for a model with one input channel, in RGB for any other.
+
+    Raises:
+        ImageRefused: an image that `decode` did not make has more than 8 bits per channel.
+    """
+    plain = image if image.mode in ("L", "RGB") else decode(image)
+    return plain.convert("L" if channels == 1 else "RGB")
 
 
 def _has_deep_mode(image: "Image") -> bool:
@@ -159,6 +163,7 @@ def _upright_size(image: "Image") -> tuple[int, int]:
 def _upright_and_opaque(image: "Image") -> "Image":
     from PIL import Image
 
+    image.load()
     image = upright(image, orientation_of(image))
     mode = "L" if image.mode in _GREY_MODES else "RGB"
     if image.mode in ("La", "RGBa"):  # colours already multiplied by alpha

@@ -20,6 +20,7 @@ FEWEST_PIXELS = 10
 RIPPLES = 8  # at quality 95 a JPEG adds more values than this to a binary mask
 MOST_VALUES_OF_A_PATTERN = 32
 FEWEST_OBJECTS = 8
+_FEW_VALUES = 2**16
 _MEND = "Save masks as PNG, and resize them to the nearest pixel."
 
 
@@ -44,12 +45,22 @@ class Shapes:
     @classmethod
     def of(cls, mask: np.ndarray, is_jpeg: bool = False) -> "Shapes":
         """Look at the values of a mask, (height, width)."""
-        values, places, pixels = np.unique(mask, return_inverse=True, return_counts=True)
+        pixels = _counts(mask)
+        values = sorted(pixels)
+        counts = [pixels[value] for value in values]
         if len(values) <= 2:  # nothing lies between two values
-            return cls(values.tolist(), pixels.tolist(), pixels.tolist(), False, is_jpeg)
+            return cls(values, counts, counts, False, is_jpeg)
         in_squares = _in_squares(mask)
-        solid = np.bincount(places.ravel(), in_squares.ravel(), len(values)).astype(int)
-        return cls(values.tolist(), pixels.tolist(), solid.tolist(), _is_resized(mask, in_squares), is_jpeg)
+        solid = _counts(mask[in_squares])
+        return cls(values, counts, [solid.get(value, 0) for value in values], _is_resized(mask, in_squares), is_jpeg)
+
+
+def _counts(values: np.ndarray) -> dict[int, int]:
+    """Return how often every value occurs."""
+    if values.size and values.min() >= 0 and values.max() < _FEW_VALUES:  # several times faster than sorting
+        counts = np.bincount(values.ravel())
+        return {value: int(counts[value]) for value in np.flatnonzero(counts).tolist()}
+    return dict(zip(*(part.tolist() for part in np.unique(values, return_counts=True)), strict=True))
 
 
 def _in_squares(mask: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from hf_metalr.data.deep.orientation import orientation_of, upright
 from hf_metalr.data.image_files import content_of, opened, plain_reasons, readable_depth
 from hf_metalr.data.images import READERS, ImageRefused
 from hf_metalr.data.mask_shapes import Shapes, require_class_numbers
+from hf_metalr.data.threads import each
 from hf_metalr.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -60,15 +61,9 @@ def read_masks(dataset: Any, column: str, rows: Iterable[int] | None = None) -> 
         rule = f"'{column}' must hold images, the masks, for a segmentation, found {found}. "
         raise InputError("label_column", rule + "Name the column of the masks, or choose another task.")
     masks = dataset.select_columns([column]).cast_column(column, Image(decode=False))
-    shapes: dict[int, Shapes] = {}
-    for row in range(len(masks)) if rows is None else rows:
-        cell = masks[row][column]
-        try:
-            shapes[row] = Shapes.of(*read_mask(cell))
-        except ImageRefused as error:
-            name = f" ('{cell['path']}')" if cell and cell["path"] else ""
-            words = f"'{column}' has a mask that cannot be used, in row {row}{name}: {error}. Mend or remove it."
-            raise InputError("label_column", words) from error
+    wanted = list(range(len(masks)) if rows is None else rows)
+    looked = each(lambda row: _shapes(masks[row][column], column, row), wanted, "reading masks")
+    shapes = dict(zip(wanted, looked, strict=True))
     require_class_numbers(shapes, column)
     counts = {row: dict(zip(shape.values, shape.pixels, strict=True)) for row, shape in shapes.items()}
     numbers = number_values({value for row in counts.values() for value in row}, column)
@@ -76,6 +71,15 @@ def read_masks(dataset: Any, column: str, rows: Iterable[int] | None = None) -> 
     classes = [[number for number, size in enumerate(row) if size] for row in pixels]
     _tell(numbers, pixels, {IGNORED} & ({value for row in counts.values() for value in row} - set(numbers)))
     return Masks(classes, [str(value) for value in numbers], [tuple(row) for row in classes], numbers, pixels)
+
+
+def _shapes(cell: Any, column: str, row: int) -> Shapes:
+    try:
+        return Shapes.of(*read_mask(cell))
+    except ImageRefused as error:
+        name = f" ('{cell['path']}')" if cell and cell["path"] else ""
+        words = f"'{column}' has a mask that cannot be used, in row {row}{name}: {error}. Mend or remove it."
+        raise InputError("label_column", words) from error
 
 
 def _tell(numbers: dict[int, int], pixels: list[list[int]], ignored: set[int]) -> None:

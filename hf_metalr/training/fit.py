@@ -14,6 +14,7 @@ from hf_metalr.data.tasks import LOWER_IS_BETTER, Task
 from hf_metalr.trainer import MetaLRTrainer, MetaLRTrainingArguments
 from hf_metalr.trainer.recovery import last_complete_checkpoint
 from hf_metalr.training.augmentation import Augmentation
+from hf_metalr.training.last_batch import FineTuner
 from hf_metalr.training.losses import (
     Loss,
     balanced_weights,
@@ -90,7 +91,7 @@ def make_trainer(
     """
     if patience is not None and VALIDATION not in study.splits:
         raise ValueError("Early stopping needs a validation split. Give one, or leave the patience out.")
-    return MetaLRTrainer(
+    return FineTuner(
         model=loaded.model,
         args=args,
         train_dataset=make_split(study, loaded, TRAIN, augmentation),

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image as Picture
 
 from hf_metalr.data.images import IMAGE_SUFFIXES, ImageRefused, check, decode
 
@@ -14,9 +15,10 @@ RNG = np.random.default_rng(0)
 HOUNSFIELD = {"RescaleSlope": 2, "RescaleIntercept": -1024}
 
 
-def write(pixels, photometric="MONOCHROME2", syntax=None, meta=True, **elements) -> bytes:
+def write(pixels, photometric="MONOCHROME2", syntax=None, meta=True, packed=None, **elements) -> bytes:
     """A DICOM file of (height, width), (height, width, 3) or, with NumberOfFrames, (frames, height, width)."""
     from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.encaps import encapsulate
     from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
     data = Dataset()
@@ -41,6 +43,9 @@ def write(pixels, photometric="MONOCHROME2", syntax=None, meta=True, **elements)
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     if syntax is not None:
         data.compress(syntax)
+    if packed is not None:
+        data.file_meta.TransferSyntaxUID = packed[0]
+        data.PixelData = encapsulate([packed[1]])
     data.save_as(content, enforce_file_format=True)
     return content.getvalue()
 
@@ -145,6 +150,19 @@ def test_compressed_pixels():
     unknown[place : place + 20] = b"1.2.840.10008.1.2.9\0"
     with pytest.raises(ImageRefused, match=r"its pixels \(.*\) cannot be read"):
         decode(bytes(unknown))
+
+
+def test_pixels_packed_as_jpeg_and_jpeg_2000_need_pillow_alone():
+    from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit
+
+    smooth = np.add.outer(np.arange(32), np.arange(32)).astype(np.uint8) * 4
+    deep = RNG.integers(0, 4096, (32, 32)).astype(np.uint16)
+    for syntax, kind, pixels, error in ((JPEGBaseline8Bit, "JPEG", smooth, 4), (JPEG2000Lossless, "JPEG2000", deep, 0)):
+        content = io.BytesIO()
+        Picture.fromarray(pixels).save(content, kind, **({"quality": 95} if kind == "JPEG" else {}))
+        image = decode(write(pixels, packed=(syntax, content.getvalue())), (0, 4095) if error == 0 else (0, 255))
+        expected = np.asarray(decode(write(pixels), (0, 4095) if error == 0 else (0, 255))).astype(int)
+        assert np.abs(np.asarray(image) - expected).max() <= error
 
 
 def test_what_is_refused():

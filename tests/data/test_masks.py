@@ -160,6 +160,15 @@ def test_a_continuum_between_several_classes_is_refused(classes, step):
             read(*masks[:2], masks[2].resize((side, side), Resampling.BILINEAR))
 
 
+def test_class_numbers_with_gaps_get_no_numbers_in_the_gaps():
+    numbers = [0, 2, 6, 7, 10]
+    masks = [blobs(5, seed).point(lambda value: numbers[value] if value < 5 else 0) for seed in range(3)]
+    assert read(*masks).names == list(map(str, numbers))
+    for side in (80, 160):
+        with pytest.raises(InputError, match="resized with interpolation"):
+            read(*(mask.resize((side, side), Resampling.BICUBIC) for mask in masks))
+
+
 def test_masks_without_areas_are_refused_where_they_are_a_picture():
     gradient = Picture.fromarray(np.add.outer(np.arange(60), np.arange(60)).astype(np.uint8))
     with pytest.raises(InputError, match="map of probabilities"):

@@ -13,7 +13,9 @@ SIDEWAYS = (5, 6, 7, 8)
 
 
 def orientation_of(image: "Image") -> int:
-    """Return 1 to 8; 1, upright, where nothing or nothing readable is said."""
+    """Return 1 to 8 for a loaded image; 1, upright, where nothing or nothing readable is said."""
+    if image.format == "TIFF":
+        return 1  # Pillow turns it when it loads it, and old versions of it still say how it lay
     try:
         return _valid(image.getexif())
     except Exception:  # noqa: BLE001  # Pillow raises anything on damaged EXIF
