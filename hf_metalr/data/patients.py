@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from hf_metalr.data.columns import is_text
+from hf_metalr.data.columns import is_text, values_of
 from hf_metalr.data.opened import SUBFOLDER
 
 _NAME = re.compile(
@@ -30,7 +30,7 @@ def _is_like_patients(dataset: Any, name: str) -> bool:
     whole = str(getattr(feature, "dtype", "")).startswith(("int", "uint"))
     if getattr(feature, "names", None) is not None or not (is_text(feature) or whole):
         return False
-    values = [value for value in dataset[name] if value not in (None, "")]
+    values = [value for value in values_of(dataset, name) if value not in (None, "")]
     different = set(values)
     if not 1 < len(different) < len(values):
         return False

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
+from hf_metalr.data.columns import values_of
 from hf_metalr.data.parts import is_missing
 from hf_metalr.data.split_names import split_of
 from hf_metalr.data.table import Table
@@ -33,7 +34,7 @@ def given_splits(table: Table, split_column: str | None = None) -> list[str | No
         if None in found:
             return [None] * len(found)
     else:
-        found, parameter, place = list(table.dataset[split_column]), "split_column", f"'{split_column}' "
+        found, parameter, place = values_of(table.dataset, split_column), "split_column", f"'{split_column}' "
     strange: dict[str, list[int]] = {}
     for row, name in enumerate(found):
         if is_missing(name) or split_of(str(name)) is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hf_metalr.data.columns import Columns, find_columns, is_image, is_text
+from hf_metalr.data.columns import Columns, find_columns, is_image, is_text, values_of
 from hf_metalr.data.config import DataConfig
 from hf_metalr.data.image_paths import EMPTY, LOST, file_columns, mark_images, open_paths, stored_images
 from hf_metalr.data.ledger import Ledger
@@ -74,13 +74,14 @@ def make_table(opened: Opened, config: DataConfig, *, several_splits: bool, spli
     main = next(
         (part for name, part in parts.items() if name and split_of(name) == "train"), next(iter(parts.values()))
     )
-    columns = find_columns(main.features, config, split_column, file_columns(main, opened.folder))
+    files = file_columns(main, opened.folder)
+    columns = find_columns(main.features, config, split_column, files)
     parts, rows, unlabelled = leave_out_unlabelled(parts, rows, columns.labels)
     used = [*columns.inputs, *columns.labels, *(name for name in (config.group_column, split_column) if name)]
     dataset, differing = joined(parts, used, config.data[0])
     several = len(parts) > 1
     places = [(name, row) for name, part in parts.items() for row in range(len(part))]
-    dataset, found, mended = _opened_images(dataset, columns, opened.folder)
+    dataset, found, mended = _opened_images(dataset, columns, files, opened.folder)
     kept, rows = _usable(dataset, columns, found, [row_name(name, row) for name, row in places], rows, config)
     if len(kept) < len(dataset):
         dataset = dataset.select(kept)
@@ -95,16 +96,15 @@ def make_table(opened: Opened, config: DataConfig, *, several_splits: bool, spli
 
 
 def _opened_images(
-    dataset: Any, columns: Columns, folder: Path | None
+    dataset: Any, columns: Columns, files: Sequence[str], folder: Path | None
 ) -> tuple[Any, dict[str, dict[int, tuple[str, str]]], list[str]]:
     """Turn names of files into images; return of each column why rows have none, and the cell."""
     found: dict[str, dict[int, tuple[str, str]]] = {}
     notes: list[str] = []
-    files = file_columns(dataset, folder)
     masks = columns.labels if len(columns.labels) == 1 else []
     for column in [*columns.inputs[:1], *masks]:
         if is_image(dataset.features[column]) or column in files:
-            named = dataset[column] if column in files else [""] * len(dataset)
+            named = values_of(dataset, column) if column in files else [""] * len(dataset)
             dataset, reasons, told = open_paths(dataset, column, folder)
             found[column] = {row: (reason, str(named[row] or "")) for row, reason in reasons.items()}
             notes += told
@@ -165,7 +165,7 @@ def _without_input(
     reasons = dict(found.get(columns[0], {}))
     for column in columns:
         if is_text(dataset.features[column]):
-            reasons |= {row: (EMPTY, "") for row, value in enumerate(dataset[column]) if is_missing(value)}
+            reasons |= {row: (EMPTY, "") for row, value in enumerate(values_of(dataset, column)) if is_missing(value)}
     return reasons
 
 
@@ -179,7 +179,7 @@ def _without_label(
     reasons = {}
     for column in columns:
         none = -1 if isinstance(dataset.features[column], ClassLabel) else None
-        for row, value in enumerate(dataset[column]):
+        for row, value in enumerate(values_of(dataset, column)):
             if is_missing(value) or (none is not None and value == none):
                 reasons[row] = ("no label", "")
     return reasons
