@@ -203,21 +203,21 @@ def _typed(splits: dict[Path, str | None], filled: dict[Path, _Part], notes: lis
             values, told = typed(name, ["" if value is None else value for value in values], comma)
             notes += told
         columns[name] = values
-    whole, start, parts = _stored(columns), 0, {}
+    whole, start, parts = _stored(columns, notes), 0, {}
     for split in names:
         own = _of(split, splits, filled)
         stop = start + sum(part.rows for part in own.values())
-        kept = [name for name in columns if name in next(iter(own.values())).columns]
+        kept = [name for name in whole.column_names if name in next(iter(own.values())).columns]
         parts[split] = whole.select(range(start, stop)).select_columns(kept)
         start = stop
     return parts
 
 
-def _stored(columns: dict[str, list[Any]]) -> Any:
-    """Return the columns as a data set.
+def _stored(columns: dict[str, list[Any]], notes: list[str]) -> Any:
+    """Return the columns as a data set, without those of nested records that have no one type, which are told.
 
     Raises:
-        InputError: a column that Arrow cannot hold as one type.
+        InputError: a column of words and numbers.
     """
     from datasets import Dataset
 
@@ -225,10 +225,13 @@ def _stored(columns: dict[str, list[Any]]) -> Any:
         return Dataset.from_dict(columns)
     except (TypeError, ValueError, OverflowError) as error:
         if len(columns) > 1:
-            for name, values in columns.items():
-                _stored({name: values})  # to find the one
-        ((name, values), *_) = columns.items()
+            held = {name: _stored({name: values}, notes) for name, values in columns.items()}
+            return Dataset.from_dict({name: columns[name] for name, one in held.items() if one is not None})
+        ((name, values),) = columns.items()
         kinds = sorted({type(value).__name__ for value in values if value is not None})
+        if {"list", "dict"} & {*kinds}:
+            notes.append(f"column '{name}' is not read: its records have no one type ({error})")
+            return None
         raise InputError(
             "data", f"must hold values of one kind in a column, found {' and '.join(kinds)} in '{name}' ({error})."
         ) from error
