@@ -211,10 +211,16 @@ def _names_files(values: Any, places: Sequence[Place]) -> bool:
     looked_at = list(rows)[:: max(1, len(rows) // LOOKED_AT)]
     if not looked_at:
         return False
-    ending = [cell for cell in looked_at if Path(cell.strip().split("?")[0]).suffix.lower() in IMAGE_SUFFIXES]
-    if 2 * len(ending) >= len(looked_at):
+    if mostly_end_like_images(looked_at):
         return True
     return 2 * sum(places[rows[cell]].find(cell) is not None for cell in looked_at) >= len(looked_at)
+
+
+def mostly_end_like_images(cells: Sequence[Any]) -> bool:
+    """Return whether at least half of these cells, empty ones aside, end as names of images do."""
+    filled = [cell for cell in map(_text, cells) if cell.strip()]
+    ending = [cell for cell in filled if Path(cell.strip().split("?")[0]).suffix.lower() in IMAGE_SUFFIXES]
+    return 2 * len(ending) >= len(filled) > 0
 
 
 def _reason(cell: str) -> str:

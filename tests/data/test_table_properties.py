@@ -79,7 +79,7 @@ def test_no_row_vanishes(tables):
 @few
 @given(st.data())
 def test_no_order_of_rows_changes_the_numbers_of_the_classes(task, data):
-    names = st.sampled_from(["b", "a", " a", "B", "10", "9", "é", "é"])
+    names = st.sampled_from(["b", "a", " a", "B", "10", "9", "e\u0301", "\u00e9"])
     one = names if task == "classification" else st.lists(names, max_size=3)
     values = data.draw(st.lists(one, min_size=2, max_size=8))
     shuffled = data.draw(st.permutations(range(len(values))))
