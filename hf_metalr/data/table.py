@@ -74,7 +74,7 @@ def make_table(opened: Opened, config: DataConfig, *, several_splits: bool, spli
             says what exists, and holds all that is wrong with the columns, or with the rows.
     """
     parts, rows, told = choose_parts(opened.parts, config, several_splits)
-    parts = {name: mark_images(part) for name, part in parts.items()}
+    parts = {name: mark_images(part.with_format(None)) for name, part in parts.items()}  # formats are for loops
     main = next(
         (part for name, part in parts.items() if name and split_of(name) == "train"), next(iter(parts.values()))
     )
