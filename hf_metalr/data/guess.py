@@ -1,6 +1,6 @@
 """Which task a table looks like, and why."""
 
-from hf_metalr.data.columns import is_image, is_text
+from hf_metalr.data.columns import is_image, is_text, values_of
 from hf_metalr.data.labels import (
     FEW,
     SEPARATOR,
@@ -27,7 +27,7 @@ def guess_task(table: Table) -> tuple[Task, str]:
     column = columns[0]
     if is_image(features[column]):
         return Task("segmentation", modality), f"column '{column}' holds images"
-    name, reason = _guess(LabelColumn(column, features[column], list(table.dataset[column]), table.name))
+    name, reason = _guess(LabelColumn(column, features[column], values_of(table.dataset, column), table.name))
     return Task(name, modality), f"column '{column}' {reason}"
 
 

@@ -1,5 +1,6 @@
 """Cells that name image files, and cells that hold images as bytes, as one kind of column: `Image(decode=False)`."""
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hf_metalr.data.columns import is_image, is_text
+from hf_metalr.data.columns import is_image, is_text, values_of
 from hf_metalr.data.images import IMAGE_SUFFIXES
 from hf_metalr.data.opened import SUBFOLDER
 from hf_metalr.errors import InputError
@@ -48,7 +49,7 @@ def file_columns(dataset: Any, folder: Path | None) -> list[str]:
         if (is_text(feature) and name != SUBFOLDER) or (_is_whole(feature) and _FILE_WORD.search(name))
     ]
     places = _places(dataset, folder)
-    return [name for name in names if _names_files(dataset[name], places)]
+    return [name for name in names if _names_files(values_of(dataset, name), places)]
 
 
 def open_paths(dataset: Any, column: str, folder: Path | None) -> tuple[Any, dict[int, str], list[str]]:
@@ -72,7 +73,7 @@ def open_paths(dataset: Any, column: str, folder: Path | None) -> tuple[Any, dic
             return dataset, {}, []
         cells: list[Any] = [path for path, _ in stored]
     else:
-        cells = list(dataset[column])
+        cells = values_of(dataset, column)
         own = [False] * len(cells)
     remote = [cell for cell in cells if isinstance(cell, str) and _ADDRESS.match(cell.strip())]
     if 2 * len(remote) > len(cells):
@@ -191,7 +192,7 @@ def _is_file(path: Path) -> bool:
 
 def _inside(folder: Path) -> list[Path]:
     try:
-        return sorted(folder.iterdir())
+        return [folder / name for name in sorted(os.listdir(folder))]
     except OSError:  # no folder, or none that may be read
         return []
 
@@ -200,8 +201,9 @@ def _places(dataset: Any, folder: Path | None) -> list[Place]:
     """Return where the name in each row is looked up; without a folder names must be absolute."""
     if folder is None or SUBFOLDER not in dataset.features:
         return [Place([] if folder is None else [folder])] * len(dataset)
-    places = {name: Place([folder / name, folder]) for name in dict.fromkeys(map(str, dataset[SUBFOLDER]))}
-    return [places[str(name)] for name in dataset[SUBFOLDER]]
+    names = [str(name) for name in values_of(dataset, SUBFOLDER)]
+    places = {name: Place([folder / name, folder]) for name in dict.fromkeys(names)}
+    return [places[name] for name in names]
 
 
 def _names_files(values: Any, places: Sequence[Place]) -> bool:
@@ -209,10 +211,16 @@ def _names_files(values: Any, places: Sequence[Place]) -> bool:
     looked_at = list(rows)[:: max(1, len(rows) // LOOKED_AT)]
     if not looked_at:
         return False
-    ending = [cell for cell in looked_at if Path(cell.strip().split("?")[0]).suffix.lower() in IMAGE_SUFFIXES]
-    if 2 * len(ending) >= len(looked_at):
+    if mostly_end_like_images(looked_at):
         return True
     return 2 * sum(places[rows[cell]].find(cell) is not None for cell in looked_at) >= len(looked_at)
+
+
+def mostly_end_like_images(cells: Sequence[Any]) -> bool:
+    """Return whether at least half of these cells, empty ones aside, end as names of images do."""
+    filled = [cell for cell in map(_text, cells) if cell.strip()]
+    ending = [cell for cell in filled if Path(cell.strip().split("?")[0]).suffix.lower() in IMAGE_SUFFIXES]
+    return 2 * len(ending) >= len(filled) > 0
 
 
 def _reason(cell: str) -> str:

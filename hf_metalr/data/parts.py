@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hf_metalr.data.columns import values_of
 from hf_metalr.data.config import DataConfig
 from hf_metalr.data.ledger import Ledger
 from hf_metalr.data.near import near_misses
@@ -140,5 +141,5 @@ def _is_blind(part: Any, column: str) -> bool:
     if feature is None or getattr(feature, "dtype", None) == "null":
         return True
     if isinstance(feature, ClassLabel):
-        return set(part[column]) <= {-1, None}
-    return not hasattr(feature, "decode") and all(is_missing(value) for value in part[column])
+        return set(values_of(part, column)) <= {-1, None}
+    return not hasattr(feature, "decode") and all(is_missing(value) for value in values_of(part, column))

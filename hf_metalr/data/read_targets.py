@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from hf_metalr.data.classes import read_classes
+from hf_metalr.data.columns import values_of
 from hf_metalr.data.label_sets import read_label_sets
 from hf_metalr.data.labels import LabelColumn, unwrapped
 from hf_metalr.data.splits import quantile_strata
@@ -28,7 +29,7 @@ def read_targets(table: Table, task: Task, read_masks: Callable[[Any, str], Mask
         InputError: a label is missing or of the wrong kind, or there are fewer than two classes.
     """
     columns = [
-        LabelColumn(name, table.dataset.features[name], list(table.dataset[name]), table.name)
+        LabelColumn(name, table.dataset.features[name], values_of(table.dataset, name), table.name)
         for name in table.label_columns
         if task.name != "segmentation"
     ]

@@ -1,21 +1,25 @@
 """All splits that are read as one table, whose rows have an input and a label and remember where they came from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hf_metalr.data.columns import Columns, find_columns, is_image, is_text
+from hf_metalr.data.columns import Columns, find_columns, is_image, values_of
 from hf_metalr.data.config import DataConfig
-from hf_metalr.data.image_paths import EMPTY, LOST, file_columns, mark_images, open_paths, stored_images
+from hf_metalr.data.hints import hints_of_codes, hints_of_patients
+from hf_metalr.data.image_paths import (
+    file_columns,
+    mark_images,
+    mostly_end_like_images,
+    open_paths,
+    stored_images,
+)
 from hf_metalr.data.ledger import Ledger
 from hf_metalr.data.opened import Opened
-from hf_metalr.data.parts import choose_parts, is_missing, joined, leave_out_unlabelled, row_name
-from hf_metalr.data.patients import like_patients
+from hf_metalr.data.parts import choose_parts, joined, leave_out_unlabelled, row_name
 from hf_metalr.data.split_names import split_of
-from hf_metalr.errors import InputError, Parameter
-
-SHOWN = 5  # rows of one kind in a message
+from hf_metalr.data.usable_rows import Reasons, usable_rows
 
 
 @dataclass(frozen=True)
@@ -70,123 +74,44 @@ def make_table(opened: Opened, config: DataConfig, *, several_splits: bool, spli
             says what exists, and holds all that is wrong with the columns, or with the rows.
     """
     parts, rows, told = choose_parts(opened.parts, config, several_splits)
-    parts = {name: mark_images(part) for name, part in parts.items()}
+    parts = {name: mark_images(part.with_format(None)) for name, part in parts.items()}  # formats are for loops
     main = next(
         (part for name, part in parts.items() if name and split_of(name) == "train"), next(iter(parts.values()))
     )
-    columns = find_columns(main.features, config, split_column, file_columns(main, opened.folder))
+    files = file_columns(main, opened.folder)
+    columns = find_columns(main.features, config, split_column, files)
     parts, rows, unlabelled = leave_out_unlabelled(parts, rows, columns.labels)
     used = [*columns.inputs, *columns.labels, *(name for name in (config.group_column, split_column) if name)]
     dataset, differing = joined(parts, used, config.data[0])
     several = len(parts) > 1
-    places = [(name, row) for name, part in parts.items() for row in range(len(part))]
-    dataset, found, mended = _opened_images(dataset, columns, opened.folder)
-    kept, rows = _usable(dataset, columns, found, [row_name(name, row) for name, row in places], rows, config)
+    places = [(name if several else None, row) for name, part in parts.items() for row in range(len(part))]
+    dataset, found, mended = _opened_images(dataset, columns, files, opened.folder)
+    kept, rows = usable_rows(dataset, columns, found, [row_name(*place) for place in places], rows, config)
     if len(kept) < len(dataset):
         dataset = dataset.select(kept)
     notes = [*opened.notes, *told, *unlabelled, *differing, *columns.notes, *mended]
+    if opened.folder is not None:
+        notes += hints_of_codes(dataset, columns.inputs[0], opened.folder)
     if several_splits and config.group_column is None and config.group_pattern is None and config.groups is None:
-        notes += [
-            f"column '{name}' may name patients: keep each on one side with group_column"
-            for name in like_patients(dataset, used)
-        ]
-    origins = [(places[row][0] if several else None, places[row][1]) for row in kept]
-    return Table(dataset, origins, columns.inputs, columns.labels, opened.folder, rows, notes)
+        notes += hints_of_patients(dataset, used)
+    return Table(dataset, [places[row] for row in kept], columns.inputs, columns.labels, opened.folder, rows, notes)
 
 
 def _opened_images(
-    dataset: Any, columns: Columns, folder: Path | None
-) -> tuple[Any, dict[str, dict[int, tuple[str, str]]], list[str]]:
+    dataset: Any, columns: Columns, files: Sequence[str], folder: Path | None
+) -> tuple[Any, dict[str, Reasons], list[str]]:
     """Turn names of files into images; return of each column why rows have none, and the cell."""
-    found: dict[str, dict[int, tuple[str, str]]] = {}
+    found: dict[str, Reasons] = {}
     notes: list[str] = []
-    files = file_columns(dataset, folder)
-    masks = columns.labels if len(columns.labels) == 1 else []
-    for column in [*columns.inputs[:1], *masks]:
-        if is_image(dataset.features[column]) or column in files:
-            named = dataset[column] if column in files else [""] * len(dataset)
+    for column in [*columns.inputs[:1], *columns.labels[:1]]:
+        named = values_of(dataset, column) if column in files else [""] * len(dataset)
+        # A class may be called like a file that is there by chance, but not like file.png.
+        is_named = column in files and (column in columns.inputs or mostly_end_like_images(named))
+        if is_image(dataset.features[column]) or is_named:
             dataset, reasons, told = open_paths(dataset, column, folder)
             found[column] = {row: (reason, str(named[row] or "")) for row, reason in reasons.items()}
             notes += told
     return dataset, found, notes
-
-
-def _usable(
-    dataset: Any,
-    columns: Columns,
-    found: Mapping[str, Mapping[int, tuple[str, str]]],
-    names: Sequence[str],
-    rows: Ledger,
-    config: DataConfig,
-) -> tuple[list[int], Ledger]:
-    """Return the rows with input and label, and the ledger without the others.
-
-    Raises:
-        InputError: there are rows without, and they are not to be skipped; or none is left.
-    """
-    inputs = _without_input(dataset, columns.inputs, found)
-    labels = _without_label(dataset, columns.labels, found)
-    blank = {row for row, (reason, _) in inputs.items() if reason == EMPTY} & set(labels)
-    rows = rows.without("neither input nor label", [names[row] for row in sorted(blank)])
-    wrong: dict[tuple[str, str], list[int]] = {}  # by column and reason
-    for row in sorted({*inputs, *labels} - blank):
-        side, column = (inputs, columns.inputs[0]) if row in inputs else (labels, columns.labels[0])
-        wrong.setdefault((column, side[row][0]), []).append(row)
-    cells = {row: cell for row, (_, cell) in (labels | inputs).items()}
-    if wrong and not config.skip_damaged:
-        raise _refusal(wrong, columns, cells, names)
-    for (column, reason), lost in wrong.items():
-        rows = rows.without(f"column '{column}': {reason}", [_with_cell(names[row], cells[row]) for row in lost])
-    kept = [row for row in range(len(dataset)) if row not in inputs and row not in labels]
-    if not kept:
-        raise InputError("data", f"has no row with input and label: '{config.data[0]}'. {rows}.")
-    return kept, rows
-
-
-def _refusal(
-    wrong: Mapping[tuple[str, str], Sequence[int]], columns: Columns, cells: Mapping[int, str], names: Sequence[str]
-) -> InputError:
-    words: list[str] = []
-    for (column, reason), lost in wrong.items():
-        parameter = "input_column" if column in columns.inputs else "label_column"
-        shown = ", ".join(_with_cell(names[row], cells[row]) for row in lost[:SHOWN]) + ", …" * (len(lost) > SHOWN)
-        words += [Parameter(parameter), f" '{column}': {reason} in {len(lost)} of {len(names)} rows ({shown}). "]
-    if any(reason == LOST for _, reason in wrong):
-        words.append("Names of files are relative to the folder of the table. ")
-    return InputError(
-        words[0], words[1].removeprefix(" "), *words[2:], "Mend or remove these rows, or leave them out with ",
-        Parameter("skip_damaged"), ".",
-    )  # fmt: skip
-
-
-def _without_input(
-    dataset: Any, columns: Sequence[str], found: Mapping[str, Mapping[int, tuple[str, str]]]
-) -> dict[int, tuple[str, str]]:
-    reasons = dict(found.get(columns[0], {}))
-    for column in columns:
-        if is_text(dataset.features[column]):
-            reasons |= {row: (EMPTY, "") for row, value in enumerate(dataset[column]) if is_missing(value)}
-    return reasons
-
-
-def _without_label(
-    dataset: Any, columns: Sequence[str], found: Mapping[str, Mapping[int, tuple[str, str]]]
-) -> dict[int, tuple[str, str]]:
-    from datasets import ClassLabel
-
-    if is_image(dataset.features[columns[0]]):
-        return dict(found.get(columns[0], {}))
-    reasons = {}
-    for column in columns:
-        none = -1 if isinstance(dataset.features[column], ClassLabel) else None
-        for row, value in enumerate(dataset[column]):
-            if is_missing(value) or (none is not None and value == none):
-                reasons[row] = ("no label", "")
-    return reasons
-
-
-def _with_cell(name: str, cell: str) -> str:
-    return f"{name}: '{cell}'" if cell.strip() else name
 
 
 def _shown(path: Path, folder: Path | None) -> str:

@@ -103,3 +103,8 @@ def test_images_alone_have_no_labels():
     features = Dataset.from_dict({"image": [None]}).cast_column("image", Image()).features
     with pytest.raises(InputError, match=r"images alone: image \(Image\).*a sub-folder, at least two"):
         find_columns(features, DataConfig(("x",)))
+
+
+def test_images_come_before_names_of_files():
+    features = Dataset.from_dict({"picture": [None], "name": ["0.png"], "label": [0]}).cast_column("picture", Image())
+    assert find_columns(features.features, DataConfig(("x",)), files=["name"]).inputs == ["picture"]

@@ -124,3 +124,31 @@ def test_lists_of_images_are_no_input():
 def test_without_a_folder_nothing_is_looked_up():
     dataset = Dataset.from_dict({"text": ["etc", "usr"], "n": [0, 1]})
     assert file_columns(dataset, None) == []
+
+
+def test_names_of_files_that_are_all_lost_are_no_texts(tmp_path):
+    # catches: a moved folder of images that ends in a classifier of file names
+    with pytest.raises(
+        InputError, match=r"'file': no such file in 4 of 4 rows \(row 0: '0\.png', row 1: '1\.png', row 2: 'x'"
+    ):
+        table_of(tmp_path, table("0.png", "1.png", "x", "2.dcm"))
+
+
+def test_accents_are_found_in_either_form(tmp_path):
+    save_scans(tmp_path / "e\u0301", 1)
+    made = table_of(tmp_path, table("\u00e9/0.png", "\u00e9/0.png"))
+    assert made.files() == ["e\u0301/0.png"] * 2
+
+
+def test_classes_that_are_called_like_a_file_are_no_masks(tmp_path):
+    save_scans(tmp_path, 2)
+    (tmp_path / "1.png").rename(tmp_path / "b.png")
+    (tmp_path / "0.png").rename(tmp_path / "a.png")
+    made = table_of(tmp_path, table("a.png", "b.png"))
+    assert list(made.dataset["label"]) == ["a", "b"]
+
+
+def test_codes_that_name_no_file_get_a_word(tmp_path):
+    made = table_of(tmp_path, table("0a24c", "1f3b7"))
+    assert "column 'file' holds codes such as '0a24c', which are learned from as texts" in made.notes[-1]
+    assert not any("codes" in note for note in table_of(tmp_path, table("0a24c", "two words")).notes)

@@ -142,3 +142,10 @@ def test_an_unused_column_that_looks_like_patients_gets_a_word(name, hinted):
     assert (word in table_from({None: dataset}).notes) is hinted
     assert word not in table_from({None: dataset}, group_column=name).notes
     assert word not in table_from({None: dataset}, several_splits=False).notes
+
+
+def test_formats_and_transforms_of_a_data_set_are_passed_over():
+    dataset = part(3).with_format("torch")
+    assert list(table_from({None: dataset}).dataset["kind"]) == [0, 1, 0]
+    changed = part(3).with_transform(lambda batch: {"text": ["?"] * len(batch["text"])})
+    assert list(table_from({None: changed}).dataset["text"]) == ["a", "a", "a"]

@@ -18,7 +18,7 @@ from hf_metalr.data.tasks import Task
 from hf_metalr.errors import InputError
 from tests.data.making import labels
 
-few = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+few = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\r\0", exclude_categories=("Cs",)), max_size=8)
 words = st.sampled_from(["a", "b", "a ", "NA", "None", "1", "2.0", "", "  ", "true", "007", "x, y", 'say "no"', "ü"])
 
@@ -57,9 +57,13 @@ def test_no_row_vanishes(tables):
             table = make_table(
                 opened, DataConfig((folder,), skip_damaged=True, input_column=("text",)), several_splits=True
             )
-        except InputError as error:  # nothing to read, or numbers for texts
-            assert error.parameter in ("data", "input_column")
-            return
+        except InputError as error:
+            refused = error.parameter
+        else:
+            refused = None
+    if refused is not None:  # nothing to read, or numbers for texts
+        assert refused in ("data", "input_column")
+        return
     assert table.rows.found == count
     assert table.rows.read == len(table.dataset) == len(table.origins)
     gone = [name for entry in table.rows.left_out for name in entry.names]
@@ -75,7 +79,7 @@ def test_no_row_vanishes(tables):
 @few
 @given(st.data())
 def test_no_order_of_rows_changes_the_numbers_of_the_classes(task, data):
-    names = st.sampled_from(["b", "a", " a", "B", "10", "9", "é", "é"])
+    names = st.sampled_from(["b", "a", " a", "B", "10", "9", "e\u0301", "\u00e9"])
     one = names if task == "classification" else st.lists(names, max_size=3)
     values = data.draw(st.lists(one, min_size=2, max_size=8))
     shuffled = data.draw(st.permutations(range(len(values))))

@@ -147,6 +147,14 @@ def test_several_files_are_joined_and_a_header_alone_is_told(tmp_path):
     assert str(found.files.left_out[0]) == "1: no rows (none.csv)"
 
 
+def test_nested_records_of_several_types_are_left_out_and_told(tmp_path):
+    # catches: a field that nobody needs and Arrow cannot hold makes all of the table unreadable
+    lines = '{"text": "a", "spans": [[0, 4, "gene"]], "n": 1}\n{"text": "b", "spans": [], "n": 2, "late": "x"}\n'
+    found = opened(tmp_path, {"t.jsonl": lines})
+    assert rows_of(found.parts[None]) == {"text": ["a", "b"], "n": [1, 2], "late": [None, "x"]}
+    assert found.notes[0].startswith("column 'spans' is not read: its records have no one type")
+
+
 def test_a_split_may_lack_the_labels(tmp_path):
     found = opened(tmp_path, {"train.csv": CSV, "test.csv": "text\nwho knows\n"})
     assert found.parts["test"].column_names == ["text"]

@@ -35,7 +35,7 @@ CLASSES = {
     "truths": ([True, False, True], ["False", "True"], [1, 0, 1]),
     "each in a list, as MedMNIST": ([[1], [0], [1]], ["0", "1"], [1, 0, 1]),
     "blanks around": (["b ", "a", " b"], ["a", "b"], [1, 0, 1]),
-    "accents in two forms": (["é", "a", "é"], ["a", "é"], [1, 0, 1]),
+    "accents in two forms": (["e\u0301", "a", "\u00e9"], ["a", "\u00e9"], [1, 0, 1]),
     "below zero": ([1, -1, 1], ["-1", "1"], [1, 0, 1]),
 }
 

@@ -188,8 +188,6 @@ def _require_same_columns(first: Path, names: Sequence[str], file: Path, found: 
 
 def _typed(splits: dict[Path, str | None], filled: dict[Path, _Part], notes: list[str]) -> dict[str | None, Any]:
     """Return a data set of every split; a column has one type in all files that have it."""
-    from datasets import Dataset
-
     names = _names(splits, filled)
     ordered = {file: part for name in names for file, part in _of(name, splits, filled).items()}
     for name in names:
@@ -204,26 +202,36 @@ def _typed(splits: dict[Path, str | None], filled: dict[Path, _Part], notes: lis
         if is_text:
             values, told = typed(name, ["" if value is None else value for value in values], comma)
             notes += told
-        columns[name] = _storable(name, values)
-    whole, start, parts = Dataset.from_dict(columns), 0, {}
+        columns[name] = values
+    whole, start, parts = _stored(columns, notes), 0, {}
     for split in names:
         own = _of(split, splits, filled)
         stop = start + sum(part.rows for part in own.values())
-        kept = [name for name in columns if name in next(iter(own.values())).columns]
+        kept = [name for name in whole.column_names if name in next(iter(own.values())).columns]
         parts[split] = whole.select(range(start, stop)).select_columns(kept)
         start = stop
     return parts
 
 
-def _storable(name: str, values: list[Any]) -> list[Any]:
-    """Return the values of a column if Arrow can hold them as one type."""
+def _stored(columns: dict[str, list[Any]], notes: list[str]) -> Any:
+    """Return the columns as a data set, without those of nested records that have no one type, which are told.
+
+    Raises:
+        InputError: a column of words and numbers.
+    """
     from datasets import Dataset
 
     try:
-        Dataset.from_dict({name: values})
-    except (TypeError, ValueError) as error:  # of Arrow, or an OverflowError
+        return Dataset.from_dict(columns)
+    except (TypeError, ValueError, OverflowError) as error:
+        if len(columns) > 1:
+            held = {name: _stored({name: values}, notes) for name, values in columns.items()}
+            return Dataset.from_dict({name: columns[name] for name, one in held.items() if one is not None})
+        ((name, values),) = columns.items()
         kinds = sorted({type(value).__name__ for value in values if value is not None})
+        if {"list", "dict"} & {*kinds}:
+            notes.append(f"column '{name}' is not read: its records have no one type ({error})")
+            return None
         raise InputError(
             "data", f"must hold values of one kind in a column, found {' and '.join(kinds)} in '{name}' ({error})."
         ) from error
-    return values
