@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from hf_metalr.data.classes import spell_classes, tell_classes
+from hf_metalr.data.class_spelling import spell_classes, tell_classes
 from hf_metalr.data.image_rows import build, cells
 from hf_metalr.data.joined_columns import Extra
 from hf_metalr.data.listing import Listing
