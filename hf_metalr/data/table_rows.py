@@ -42,12 +42,17 @@ class Part:
         """Return the rows of both, of the same columns.
 
         Raises:
-            InputError: the columns differ.
+            InputError: the columns differ, or both have a row for one image.
         """
         from datasets import concatenate_datasets
 
         if self.dataset.features != other.dataset.features or set(self.images) != set(other.images):
             raise InputError("data", f"has tables of one split with other columns, {show(self.tables + other.tables)}.")
+        both = sorted({*map(str, self.files)} & {*map(str, other.files)})
+        if both:
+            raise InputError(
+                "data", f"has rows for the image '{both[0]}' in {show(self.tables + other.tables)}. Keep one."
+            )
         images = {name: files + other.images[name] for name, files in self.images.items()}
         tables = [*self.tables, *other.tables]
         return Part(tables, concatenate_datasets([self.dataset, other.dataset]), self.column, images, self.split)

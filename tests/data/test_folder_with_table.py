@@ -213,3 +213,31 @@ def test_what_a_cell_can_mean(cell, files):
 def test_paths_are_relative_to_the_table_first():
     assert FileIndex(["1.png", "a/1.png"]).find("1.png", "a") == ["a/1.png"]
     assert FileIndex(["1.png", "a/1.png"]).find("1.png") == ["1.png"]
+
+
+def test_files_below_the_table_come_first():
+    index = FileIndex(["train/x/1.png", "test/x/1.png"])
+    assert index.find(1, "test") == index.find("1", "test") == ["test/x/1.png"]
+    assert index.find(1, "meta") == index.find("1") == ["train/x/1.png", "test/x/1.png"]
+
+
+def test_folders_that_are_splits_by_a_part_of_their_name_are_no_classes_beside_a_table(tmp_path):
+    # As of APTOS 2019.
+    plant(tmp_path, [*product(["train_images"], ["a1", "a2"]), *product(["test_images"], ["b1", "b2"])])
+    table(tmp_path, "train.csv", "id_code,diagnosis", "a1,0", "a2,3")
+    table(tmp_path, "test.csv", "id_code", "b1", "b2")
+    table(tmp_path, "sample_submission.csv", "id_code,diagnosis", "b1,0", "b2,0")
+    opened = read(tmp_path)
+    assert rows(opened, "diagnosis", "id_code") == {"train": {"train_images/a1.png": 0, "train_images/a2.png": 3}}
+    assert "'sample_submission.csv' is not used: a form for submissions holds no labels" in told(opened)
+
+
+def test_a_table_of_every_split_with_numbers_of_its_own(tmp_path):
+    # As of RFMiD.
+    places = {"train": "Training_Set/Training", "validation": "Evaluation_Set/Validation", "test": "Test_Set/Test"}
+    for split, place in places.items():
+        plant(tmp_path, product([place], [1, 2]))
+        table(tmp_path, f"{place.partition('/')[0]}/RFMiD_{split}_labels.csv", "ID,risk", "1,0", f"2,{len(split)}")
+    assert rows(read(tmp_path), "risk", "ID") == {
+        split: {f"{place}/1.png": 0, f"{place}/2.png": len(split)} for split, place in places.items()
+    }

@@ -1,6 +1,7 @@
 """Tables: CSV, TSV, JSON, JSON lines and parquet files."""
 
 from collections.abc import Sequence
+from glob import escape
 from pathlib import Path
 
 from hf_metalr.data.kinds.guard import guarded
@@ -22,6 +23,6 @@ def open_tables(files: Sequence[Path], source: str) -> Opened:
     more = {"sep": "\t"} if suffixes[0] == ".tsv" else {}
     parts: dict[str | None, list[Dataset]] = {}
     for file in files:
-        parts.setdefault(split_of(file.stem), []).append(guarded(source, read, str(file), **more))
+        parts.setdefault(split_of(file.stem), []).append(guarded(source, read, escape(str(file)), **more))
     joined = {name: concatenate_datasets(some) for name, some in parts.items()}
     return Opened(joined, files[0].parent, Ledger("file", len(files)))
