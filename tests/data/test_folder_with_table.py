@@ -4,7 +4,7 @@ import pytest
 
 from hf_metalr.data.naming import FileIndex
 from hf_metalr.errors import InputError
-from tests.data.trees import left_out, plant, product, read, rows
+from tests.data.trees import left_out, paths, plant, product, read, rows
 
 
 def table(root, name, *lines):
@@ -241,3 +241,27 @@ def test_a_table_of_every_split_with_numbers_of_its_own(tmp_path):
     assert rows(read(tmp_path), "risk", "ID") == {
         split: {f"{place}/1.png": 0, f"{place}/2.png": len(split)} for split, place in places.items()
     }
+
+
+def test_two_images_in_a_row_and_words_that_name_images_by_chance(tmp_path):
+    plant(tmp_path, ["l1.png", "r1.png", "l2.png", "r2.png", "1.png", "2.png"])
+    lines = ["left,right,grade,who", "l1,r1.png,2,l1", "l2.png,r2,1,l1", "1,2,1,l1"]
+    opened = read(table(tmp_path, "t.csv", *lines))
+    part = opened.parts[None]
+    assert paths(opened, part, "left") == ["l1.png", "l2.png", "1.png"]
+    assert paths(opened, part, "right") == ["r1.png", "r2.png", "2.png"]
+    assert (part["grade"][:], part["who"][:]) == ([2, 1, 1], ["l1"] * 3)
+
+
+def test_a_number_is_a_name_where_no_text_is(tmp_path):
+    plant(tmp_path, ["1.png", "2.png", "3.png", "4.png"])
+    opened = read(table(tmp_path, "t.csv", "id,grade", "1,2", "2,1", "3,2", "4,1"))
+    assert rows(opened, "grade", "id")[None] == {"1.png": 2, "2.png": 1, "3.png": 2, "4.png": 1}
+
+
+def test_a_patient_who_is_called_as_several_images_does_not_matter(tmp_path):
+    plant(tmp_path, product("ab", [1, 2]))
+    opened = read(table(tmp_path, "t.csv", "file,patient", *[f"{c}/{i}.png,{i}p" for c in "ab" for i in (1, 2)]))
+    assert rows(opened, "patient")[None]["b/2.png"] == "2p"
+    plant(tmp_path, product("ab", ["1p", "2p"]))
+    assert rows(read(tmp_path), "patient")[None]["b/2.png"] == "2p"
