@@ -1,6 +1,6 @@
 """Tables whose rows name images of a folder."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,14 +51,14 @@ def name_images(table: str, dataset: Any, images: Sequence[str], others: Sequenc
     """
     base = table.rpartition("/")[0]
     indexes = (FileIndex(images), FileIndex(others))
-    hits = {name: _hits(dataset[name], base, indexes) for name in _candidates(dataset)}
+    hits = {name: _hits(dataset[name][:], base, indexes) for name in _candidates(dataset)}
     hits = {name: files for name, files in hits.items() if _enough(files, len(images))}
     texts = {name: files for name, files in hits.items() if _is_text(dataset, name)}
     if not hits:
         return NamedImages(table, dataset, {}, ())
     # Numbers, such as an age, name images by chance where texts do.
     best = min(texts or hits, key=lambda name: (-_distinct(hits[name]), *_rank(name)))
-    cells = list(dataset[best])
+    cells = dataset[best][:]
     several = [row for row, files in enumerate(hits[best]) if len(files) > 1]
     unclear = [f"row {row} of '{best}': '{cells[row]}' is {' or '.join(hits[best][row][:3])}" for row in several]
     found = {name: files for name, files in texts.items() if name != best and _all_differ(files)}
@@ -67,8 +67,7 @@ def name_images(table: str, dataset: Any, images: Sequence[str], others: Sequenc
     return NamedImages(table, dataset, {best: main} | named, tuple(unclear))
 
 
-def _hits(cells: Iterable[Any], base: str, indexes: tuple[FileIndex, FileIndex]) -> list[list[str]]:
-    values = list(cells)
+def _hits(values: Sequence[Any], base: str, indexes: tuple[FileIndex, FileIndex]) -> list[list[str]]:
     found = {cell: indexes[0].find(cell, base) or indexes[1].find(cell, base) for cell in set(values)}
     return [found[cell] for cell in values]
 

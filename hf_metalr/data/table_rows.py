@@ -72,7 +72,7 @@ def take_rows(table: NamedImages, config: DataConfig, notes: list[str]) -> Part:
         if name == column or (name != config.group_column and files != table.images[column])
     }
     part = Part([table.table], table.dataset, column, images)
-    cells = list(table.dataset[column])
+    cells = table.dataset[column][:]
     lost = [row for row, file in enumerate(part.files) if file is None]
     if len(lost) == len(cells):
         raise InputError("data", f"has the table '{table.table}', but no image that its column '{column}' names.")

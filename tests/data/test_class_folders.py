@@ -51,7 +51,8 @@ def test_splits_may_lie_below_every_class(tmp_path):
 
 
 def test_splits_below_some_classes_only_are_none_and_that_is_told(tmp_path):
-    opened = read(plant(tmp_path, ["a/train/1.png", "a/test/2.png", "b/3.png"]))
+    assert list(read(plant(tmp_path / "p", ["a/train/1.png", "a/p1/2.png", "b/train/3.png"])).parts) == [None]
+    opened = read(plant(tmp_path / "q", ["a/train/1.png", "a/test/2.png", "b/3.png"]))
     assert rows(opened) == {None: {"a/test/2.png": "a", "a/train/1.png": "a", "b/3.png": "b"}}
     assert "folders 'a/test', 'a/train': not read as splits" in told(opened)
 

@@ -181,8 +181,8 @@ def test_a_table_that_cannot_be_joined_is_told(tmp_path, lines, why):
 
 def test_ages_name_images_by_chance_and_are_no_files(tmp_path):
     plant(tmp_path, [f"{'ab'[i % 2]}/{i}.png" for i in range(1, 7)])
-    opened = read(table(tmp_path, "t.csv", "file,age", *[f"{'ab'[i % 2]}/{i}.png,{7 - i}" for i in range(1, 7)]))
-    assert rows(opened, "age")[None]["b/1.png"] == 6
+    opened = read(table(tmp_path, "t.csv", "scan,id", *[f"{'ab'[i % 2]}/{i}.png,{7 - i}" for i in range(1, 7)]))
+    assert rows(opened, "id")[None]["b/1.png"] == 6
 
 
 @pytest.mark.parametrize(
