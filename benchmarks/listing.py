@@ -1,7 +1,7 @@
 """How long it takes to list a folder and to say what lies where: `python -m benchmarks.listing --files 100000`.
 
-The files are tiny and nothing is decoded: what is measured is the reader's own work, with the file system's cache warm and
-`datasets` imported.
+The files are tiny and nothing is decoded: what is measured is the reader's own work, with the file system's
+cache warm and `datasets` imported.
 """
 
 import argparse

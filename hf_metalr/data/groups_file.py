@@ -55,12 +55,12 @@ def read_groups(path: Path, files: Sequence[str | None]) -> list[Hashable]:
     names = [str(file) for file in files]
     column, hits = _file_column(path, table, names)
     groups = _group_column(path, table, column)
-    return _matched(path, names, hits, column, list(table[groups]))
+    return _matched(path, names, hits, column, table[groups][:])
 
 
 def _file_column(path: Path, table: Any, files: Sequence[str]) -> tuple[str, list[list[str]]]:
     index = FileIndex(files)
-    found = {name: [index.find(cell) for cell in table[name]] for name in table.column_names}
+    found = {name: [index.find(cell) for cell in table[name][:]] for name in table.column_names}
     best = max(found, key=lambda name: len({file for hit in found[name] for file in hit}))
     if not any(found[best]):
         raise InputError(

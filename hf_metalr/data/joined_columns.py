@@ -62,7 +62,7 @@ def _columns(table: NamedImages, columns: Sequence[str]) -> dict[str, Extra]:
     return {
         name: Extra(
             kinds[name],
-            {file: value for file, value in zip(table.files, table.dataset[name], strict=True) if file is not None},
+            {file: value for file, value in zip(table.files, table.dataset[name][:], strict=True) if file is not None},
         )
         for name in columns
     }

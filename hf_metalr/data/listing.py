@@ -82,7 +82,8 @@ def _enter(walk: _Walk, path: str, name: str, why: str | None) -> None:
     """Collect what lies in one folder; ``why`` all of it is left out, if it is."""
     try:
         status = os.stat(path)
-        entries = sorted(os.scandir(path), key=lambda entry: entry.name)
+        with os.scandir(path) as scanned:
+            entries = sorted(scanned, key=lambda entry: entry.name)
     except OSError as error:
         walk.notes.append(
             f"the folder '{_printable(name)}' cannot be opened ({error.strerror}): its files are not read"

@@ -1,6 +1,6 @@
 """Tables whose rows name images of a folder."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,8 @@ class NamedImages:
     Attributes:
         table: file, relative to the folder.
         dataset: its rows.
-        images: of every column that names images, the file of each row; None where there is none.
-        unclear: cells that could mean several files, in words.
+        images: of every column that names images, the best one first, the file of each row; None where there is none.
+        unclear: cells of the best column that could mean several files, in words.
     """
 
     table: str
@@ -29,7 +29,7 @@ class NamedImages:
     @property
     def column(self) -> str:
         """The column that names most images, usual names first."""
-        return min(self.images, key=lambda name: (-len(_distinct(self.images[name])), *_rank(name)))
+        return next(iter(self.images))
 
     @property
     def files(self) -> list[str | None]:
@@ -51,21 +51,39 @@ def name_images(table: str, dataset: Any, images: Sequence[str], others: Sequenc
     """
     base = table.rpartition("/")[0]
     indexes = (FileIndex(images), FileIndex(others))
-    found: dict[str, list[str | None]] = {}
-    unclear: list[str] = []
-    for column in _candidates(dataset):
-        cells = list(dataset[column])
-        hits = [indexes[0].find(cell, base) or indexes[1].find(cell, base) for cell in cells]
-        several = [row for row, files in enumerate(hits) if len(files) > 1]
-        distinct = len({files[0] for files in hits if files})
-        if not distinct or distinct * 2 < min(len(cells), len(images)):
-            continue
-        found[column] = [files[0] if len(files) == 1 else None for files in hits]
-        unclear += [f"row {row} of '{column}': '{cells[row]}' is {' or '.join(hits[row][:3])}" for row in several]
-    numbers = {name for name in found if not _is_text(dataset, name)}
-    if numbers != set(found):  # numbers such as an age name images by chance
-        found = {name: files for name, files in found.items() if name not in numbers}
-    return NamedImages(table, dataset, found, tuple(unclear) if found else ())
+    hits = {name: _hits(dataset[name][:], base, indexes) for name in _candidates(dataset)}
+    hits = {name: files for name, files in hits.items() if _enough(files, len(images))}
+    texts = {name: files for name, files in hits.items() if _is_text(dataset, name)}
+    if not hits:
+        return NamedImages(table, dataset, {}, ())
+    # Numbers, such as an age, name images by chance where texts do.
+    best = min(texts or hits, key=lambda name: (-_distinct(hits[name]), *_rank(name)))
+    cells = dataset[best][:]
+    several = [row for row, files in enumerate(hits[best]) if len(files) > 1]
+    unclear = [f"row {row} of '{best}': '{cells[row]}' is {' or '.join(hits[best][row][:3])}" for row in several]
+    found = {name: files for name, files in texts.items() if name != best and _all_differ(files)}
+    named = {name: [one[0] if len(one) == 1 else None for one in files] for name, files in found.items()}
+    main = [files[0] if len(files) == 1 else None for files in hits[best]]
+    return NamedImages(table, dataset, {best: main} | named, tuple(unclear))
+
+
+def _hits(values: Sequence[Any], base: str, indexes: tuple[FileIndex, FileIndex]) -> list[list[str]]:
+    found = {cell: indexes[0].find(cell, base) or indexes[1].find(cell, base) for cell in set(values)}
+    return [found[cell] for cell in values]
+
+
+def _enough(hits: Sequence[list[str]], images: int) -> bool:
+    distinct = _distinct(hits)
+    return bool(distinct) and distinct * 2 >= min(len(hits), images)
+
+
+def _distinct(hits: Sequence[list[str]]) -> int:
+    return len({files[0] for files in hits if files})
+
+
+def _all_differ(hits: Sequence[list[str]]) -> bool:
+    """Tell a second image, such as the other eye or the mask, from words that are names of images by chance."""
+    return all(len(files) < 2 for files in hits) and _distinct(hits) == sum(map(bool, hits))
 
 
 def _candidates(dataset: Any) -> list[str]:
@@ -75,10 +93,6 @@ def _candidates(dataset: Any) -> list[str]:
 
 def _is_text(dataset: Any, column: str) -> bool:
     return "string" in str(dataset.features[column].dtype)
-
-
-def _distinct(files: Iterable[str | None]) -> set[str]:
-    return {file for file in files if file is not None}
 
 
 def _rank(column: str) -> tuple[int, str]:

@@ -38,7 +38,7 @@ class FileIndex:
         if isinstance(cell, float) and cell.is_integer():
             cell = int(cell)  # as readers give whole numbers of a column with gaps
         if isinstance(cell, int) and not isinstance(cell, bool):
-            return self._stems.get(str(cell)) or self._numbers.get(cell) or []
+            return _below(base, self._stems.get(str(cell)) or self._numbers.get(cell) or [])
         if not isinstance(cell, str) or not cell.strip():
             return []
         path = cell.strip().replace("\\", "/").removeprefix("./")
@@ -46,13 +46,19 @@ class FileIndex:
             if whole in self._paths:
                 return [whole]
         last = path.rpartition("/")[2].casefold()
-        return _nearest(path, self._names.get(last) or self._stems.get(last) or self._stems.get(_bare(last)) or [])
+        names = self._names.get(last) or self._stems.get(last) or self._stems.get(_bare(last)) or []
+        return _nearest(path, _below(base, names))
 
 
 def _bare(name: str) -> str:
     """Return a name without the suffix of an image; other dots belong to the name, as in 1.2.840."""
     head, dot, suffix = name.rpartition(".")
     return head if dot and head and f".{suffix}" in IMAGE_SUFFIXES else name
+
+
+def _below(base: str, names: list[str]) -> list[str]:
+    """Return those of the files that lie below a folder; all where none does."""
+    return [name for name in names if base and name.startswith(f"{base}/")] or names
 
 
 def _nearest(path: str, names: list[str]) -> list[str]:

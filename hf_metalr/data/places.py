@@ -9,8 +9,10 @@ from hf_metalr.data.words import named, show
 from hf_metalr.errors import InputError
 
 Folders = tuple[str, ...]
+# In names such as train_images and Evaluation_Set, which say what such a folder is, but are no split's whole name.
+SPLIT_WORDS = SPLIT_NAMES | {"eval": "evaluation", "evaluation": "evaluation"}
 # Of folders that hold a part of the images each, as large archives are published: HAM10000_images_part_1, images_002.
-PART_WORDS = {"part", "image", "images", "img", "imgs", "batch", "chunk", "shard", "archive", "zip"}
+PART_WORDS = {"part", "image", "images", "img", "imgs", "batch", "chunk", "shard", "archive", "zip", "fold"}
 
 
 @dataclass
@@ -61,6 +63,7 @@ def find_places(images: Mapping[str, Folders]) -> Places:
     else:
         _tell_ignored(places)
     _join_parts(places)
+    _doubt_classes(places)
     return places
 
 
@@ -128,6 +131,18 @@ def _tell_ignored(places: Places) -> None:
         places.notes.append(
             "the names of the files begin with words such as train and test, which are not read as splits: move the "
             "files into folders of these names, or name a column of a table with split_column"
+        )
+
+
+def _doubt_classes(places: Places) -> None:
+    """Find folders that are splits by a part of their names: read as classes they would be a grave mistake."""
+    tops = _tops(places, places.folders)
+    words = [{SPLIT_WORDS[word] for word in re.split(r"[\W_]+", top.lower()) if word in SPLIT_WORDS} for top in tops]
+    if places.problem is None and all(words) and len(set().union(*words)) > 1:
+        places.problem = InputError(
+            "data",
+            f"holds the {named('folder', tops)}, which look like splits, not like classes. Call them train, validation "
+            "and test, with a sub-folder for every class in each, or give a table with the labels.",
         )
 
 

@@ -42,12 +42,17 @@ class Part:
         """Return the rows of both, of the same columns.
 
         Raises:
-            InputError: the columns differ.
+            InputError: the columns differ, or both have a row for one image.
         """
         from datasets import concatenate_datasets
 
         if self.dataset.features != other.dataset.features or set(self.images) != set(other.images):
             raise InputError("data", f"has tables of one split with other columns, {show(self.tables + other.tables)}.")
+        both = sorted({*map(str, self.files)} & {*map(str, other.files)})
+        if both:
+            raise InputError(
+                "data", f"has rows for the image '{both[0]}' in {show(self.tables + other.tables)}. Keep one."
+            )
         images = {name: files + other.images[name] for name, files in self.images.items()}
         tables = [*self.tables, *other.tables]
         return Part(tables, concatenate_datasets([self.dataset, other.dataset]), self.column, images, self.split)
@@ -67,7 +72,7 @@ def take_rows(table: NamedImages, config: DataConfig, notes: list[str]) -> Part:
         if name == column or (name != config.group_column and files != table.images[column])
     }
     part = Part([table.table], table.dataset, column, images)
-    cells = list(table.dataset[column])
+    cells = table.dataset[column][:]
     lost = [row for row, file in enumerate(part.files) if file is None]
     if len(lost) == len(cells):
         raise InputError("data", f"has the table '{table.table}', but no image that its column '{column}' names.")

@@ -60,9 +60,15 @@ CONTENTS = {
     "test.csv": b"file\n2\n",
     "metalr.json": b"{}",
 }
-TREES = st.sets(
-    st.tuples(st.lists(FOLDERS, max_size=4), FILES).map(lambda tree: "/".join([*tree[0], tree[1]])), max_size=14
-)
+
+
+def trees(folders: list[str]) -> st.SearchStrategy[set[str]]:
+    """Draw files in folders of a few names, so that they meet."""
+    places = st.lists(st.sampled_from(folders), max_size=3).map("/".join)
+    return st.sets(st.tuples(places, FILES).map(lambda tree: "/".join(filter(None, tree))), max_size=14)
+
+
+TREES = st.lists(FOLDERS, min_size=1, max_size=4).flatmap(trees)
 ASKED = st.sampled_from(
     [(None, {}), (True, {}), (False, {}), (None, {"label_column": ("label",)}), (None, {"group_column": "patient"})]
 )
@@ -110,6 +116,7 @@ def images_of(opened: Opened) -> list[str]:
 @given(TREES, ASKED, st.integers(0, 9))
 @example({"train/a/1.png", "train/b/2.JPG", "Testing/a/1.png", "1.png", "labels.csv"}, (None, {}), 0)
 @example({"a/1.png", "b/2.JPG", "a/1_mask.png", "labels.csv", ".git/1.png"}, (None, {}), 1)
+@example({"a/1.png", "a/1_mask.png", "a/2_mask_1.png", "b/1.png"}, (None, {}), 4)
 @example({"images/1.png", "masks/1_mask.png", "scans/2.JPG"}, (True, {}), 2)
 @example({"part_1/1.png", "part_2/2.JPG", "train.csv", "test.csv"}, (None, {}), 3)
 def test_nothing_vanishes_and_no_order_matters(tree, asked, seed):

@@ -51,7 +51,8 @@ def test_splits_may_lie_below_every_class(tmp_path):
 
 
 def test_splits_below_some_classes_only_are_none_and_that_is_told(tmp_path):
-    opened = read(plant(tmp_path, ["a/train/1.png", "a/test/2.png", "b/3.png"]))
+    assert list(read(plant(tmp_path / "p", ["a/train/1.png", "a/p1/2.png", "b/train/3.png"])).parts) == [None]
+    opened = read(plant(tmp_path / "q", ["a/train/1.png", "a/test/2.png", "b/3.png"]))
     assert rows(opened) == {None: {"a/test/2.png": "a", "a/train/1.png": "a", "b/3.png": "b"}}
     assert "folders 'a/test', 'a/train': not read as splits" in told(opened)
 
@@ -144,6 +145,7 @@ MISTAKES = {
     "1.png": "found 1 image: images without a folder of their own",
     "ham_images_part_1/1.png ham_images_part_2/2.png": "found 2 images: images without a folder",
     "a/1.png b/1.png test/1.png": "the folder 'test' beside 'a', 'b', so it is not clear",
+    "train_images/1.png test_images/2.png": "folders 'test_images', 'train_images', which look like splits",
     "a/1.txt b/1.txt": r"found 2: no image or table of a known kind \(\.txt\).*one text in each row",
     "a/": "found an empty folder",
     "a /1.png a/1.png": "has one class alone, 'a'",
@@ -169,3 +171,11 @@ def test_numbered_parts_are_no_classes(tmp_path):
     opened = read(plant(tmp_path, product(["images_part1", "images_part2"], "ab", [1])))
     assert set(rows(opened)[None].values()) == {"a", "b"}
     assert "folders 'images_part1', 'images_part2': parts of one set of images, not classes" in told(opened)
+
+
+def test_folds_are_no_classes_and_trains_are_no_splits(tmp_path):
+    assert set(
+        rows(read(plant(tmp_path / "folds", product(["fold_0", "fold_1"], ["all", "hem"], [1]))))[None].values()
+    ) == {"all", "hem"}
+    trains = read(plant(tmp_path / "trains", product(["bullet train", "steam train"], [1])))
+    assert set(rows(trains)[None].values()) == {"bullet train", "steam train"}

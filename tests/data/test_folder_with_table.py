@@ -4,7 +4,7 @@ import pytest
 
 from hf_metalr.data.naming import FileIndex
 from hf_metalr.errors import InputError
-from tests.data.trees import left_out, plant, product, read, rows
+from tests.data.trees import left_out, paths, plant, product, read, rows
 
 
 def table(root, name, *lines):
@@ -181,8 +181,8 @@ def test_a_table_that_cannot_be_joined_is_told(tmp_path, lines, why):
 
 def test_ages_name_images_by_chance_and_are_no_files(tmp_path):
     plant(tmp_path, [f"{'ab'[i % 2]}/{i}.png" for i in range(1, 7)])
-    opened = read(table(tmp_path, "t.csv", "file,age", *[f"{'ab'[i % 2]}/{i}.png,{7 - i}" for i in range(1, 7)]))
-    assert rows(opened, "age")[None]["b/1.png"] == 6
+    opened = read(table(tmp_path, "t.csv", "scan,id", *[f"{'ab'[i % 2]}/{i}.png,{7 - i}" for i in range(1, 7)]))
+    assert rows(opened, "id")[None]["b/1.png"] == 6
 
 
 @pytest.mark.parametrize(
@@ -213,3 +213,55 @@ def test_what_a_cell_can_mean(cell, files):
 def test_paths_are_relative_to_the_table_first():
     assert FileIndex(["1.png", "a/1.png"]).find("1.png", "a") == ["a/1.png"]
     assert FileIndex(["1.png", "a/1.png"]).find("1.png") == ["1.png"]
+
+
+def test_files_below_the_table_come_first():
+    index = FileIndex(["train/x/1.png", "test/x/1.png"])
+    assert index.find(1, "test") == index.find("1", "test") == ["test/x/1.png"]
+    assert index.find(1, "meta") == index.find("1") == ["train/x/1.png", "test/x/1.png"]
+
+
+def test_folders_that_are_splits_by_a_part_of_their_name_are_no_classes_beside_a_table(tmp_path):
+    # As of APTOS 2019.
+    plant(tmp_path, [*product(["train_images"], ["a1", "a2"]), *product(["test_images"], ["b1", "b2"])])
+    table(tmp_path, "train.csv", "id_code,diagnosis", "a1,0", "a2,3")
+    table(tmp_path, "test.csv", "id_code", "b1", "b2")
+    table(tmp_path, "sample_submission.csv", "id_code,diagnosis", "b1,0", "b2,0")
+    opened = read(tmp_path)
+    assert rows(opened, "diagnosis", "id_code") == {"train": {"train_images/a1.png": 0, "train_images/a2.png": 3}}
+    assert "'sample_submission.csv' is not used: a form for submissions holds no labels" in told(opened)
+
+
+def test_a_table_of_every_split_with_numbers_of_its_own(tmp_path):
+    # As of RFMiD.
+    places = {"train": "Training_Set/Training", "validation": "Evaluation_Set/Validation", "test": "Test_Set/Test"}
+    for split, place in places.items():
+        plant(tmp_path, product([place], [1, 2]))
+        table(tmp_path, f"{place.partition('/')[0]}/RFMiD_{split}_labels.csv", "ID,risk", "1,0", f"2,{len(split)}")
+    assert rows(read(tmp_path), "risk", "ID") == {
+        split: {f"{place}/1.png": 0, f"{place}/2.png": len(split)} for split, place in places.items()
+    }
+
+
+def test_two_images_in_a_row_and_words_that_name_images_by_chance(tmp_path):
+    plant(tmp_path, ["l1.png", "r1.png", "l2.png", "r2.png", "1.png", "2.png"])
+    lines = ["left,right,grade,who", "l1,r1.png,2,l1", "l2.png,r2,1,l1", "1,2,1,l1"]
+    opened = read(table(tmp_path, "t.csv", *lines))
+    part = opened.parts[None]
+    assert paths(opened, part, "left") == ["l1.png", "l2.png", "1.png"]
+    assert paths(opened, part, "right") == ["r1.png", "r2.png", "2.png"]
+    assert (part["grade"][:], part["who"][:]) == ([2, 1, 1], ["l1"] * 3)
+
+
+def test_a_number_is_a_name_where_no_text_is(tmp_path):
+    plant(tmp_path, ["1.png", "2.png", "3.png", "4.png"])
+    opened = read(table(tmp_path, "t.csv", "id,grade", "1,2", "2,1", "3,2", "4,1"))
+    assert rows(opened, "grade", "id")[None] == {"1.png": 2, "2.png": 1, "3.png": 2, "4.png": 1}
+
+
+def test_a_patient_who_is_called_as_several_images_does_not_matter(tmp_path):
+    plant(tmp_path, product("ab", [1, 2]))
+    opened = read(table(tmp_path, "t.csv", "file,patient", *[f"{c}/{i}.png,{i}p" for c in "ab" for i in (1, 2)]))
+    assert rows(opened, "patient")[None]["b/2.png"] == "2p"
+    plant(tmp_path, product("ab", ["1p", "2p"]))
+    assert rows(read(tmp_path), "patient")[None]["b/2.png"] == "2p"

@@ -1,5 +1,6 @@
 """What lies in a folder: every file is counted once, as an image, as a table, or with the reason why it is neither."""
 
+import contextlib
 import os
 
 import pytest
@@ -69,6 +70,24 @@ def test_linked_folders_and_files_are_followed_once(tmp_path):
     assert set(reasons(listing)) == {"c/broken.png", "c/self.png"}
     assert reasons(listing)["c/broken.png"] == "broken link"
     assert [note.split("'")[1] for note in listing.notes] == ["again", "c/up", "copy"]
+
+
+def test_the_order_of_the_disk_makes_no_difference(tmp_path, monkeypatch):
+    folder = plant(tmp_path / "scans", ["a/1.png", "a b/1.png", "a-b/2.png", "c.csv", ".x/1.png", "a/2.txt"])
+    plant(tmp_path / "store", ["1.png"])
+    for link in ("y", "z"):  # one folder under two names: it is read under the first
+        os.symlink(tmp_path / "store", folder / link)
+    listing, scan = list_folder(folder), os.scandir
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", lambda path: scan_backwards(scan, path))
+        assert list_folder(folder) == listing
+    assert listing.images == ("a/1.png", "a b/1.png", "a-b/2.png", "y/1.png")
+
+
+@contextlib.contextmanager
+def scan_backwards(scan, path):
+    with scan(path) as entries:
+        yield sorted(entries, key=lambda entry: entry.name, reverse=True)
 
 
 def test_the_listed_folder_may_itself_be_a_link(tmp_path):

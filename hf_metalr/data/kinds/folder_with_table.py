@@ -36,7 +36,9 @@ def read_tables(listing: Listing, images: Sequence[str], masks: Sequence[str]) -
             notes.append(f"the table '{name}' is not used: {''.join(error.words)}")
             continue
         table = name_images(name, next(iter(opened.parts.values())), images, masks)
-        if table.images:
+        if "submission" in name.lower():
+            notes.append(f"the table '{name}' is not used: a form for submissions holds no labels")
+        elif table.images:
             tables.append(table)
             notes += opened.notes
         else:
@@ -56,7 +58,7 @@ def open_folder_with_table(
     Raises:
         InputError: it is not clear which table is meant, or which image; or two splits share an image.
     """
-    chosen = _choose(tables)
+    chosen = _choose(tables, places)
     for table in chosen:
         _refuse_unclear(table)
     notes: list[str] = []
@@ -83,19 +85,25 @@ def open_folder_with_table(
     return Opened(datasets, listing.folder, files, [*listing.notes, *notes])
 
 
-def split_of_table(name: str) -> str | None:
+def split_of_path(name: str) -> str | None:
     """Return the split that a table's name, or a folder that it lies in, says."""
     *folders, last = name.split("/")
     words = [split_of(word) for word in (last.rpartition(".")[0], *folders)]
     return next((word for word in words if word), None)
 
 
-def _choose(tables: Sequence[NamedImages]) -> list[NamedImages]:
+def _split_of_table(table: NamedImages, places: Places) -> str | None:
+    """Return the split that a table's name says, or that all of its images lie in."""
+    splits = {places.splits.get(file) for file in table.files if file is not None}
+    return split_of_path(table.table) or (splits.pop() if len(splits) == 1 else None)
+
+
+def _choose(tables: Sequence[NamedImages], places: Places) -> list[NamedImages]:
     """Return the tables of splits where there are some; else the one that there is."""
-    splits = [table for table in tables if split_of_table(table.table)]
+    splits = [table for table in tables if _split_of_table(table, places)]
     chosen = splits or list(tables)
-    for split in {split_of_table(table.table) for table in chosen}:
-        own = [table.table for table in chosen if split_of_table(table.table) == split]
+    for split in in_order(_split_of_table(table, places) for table in chosen):
+        own = [table.table for table in chosen if _split_of_table(table, places) == split]
         if len({name.rpartition("/")[2] for name in own}) > 1:
             raise InputError(
                 "data", f"has several tables that name its images, {show(own)}. Give the one with the labels itself."
@@ -116,7 +124,7 @@ def _refuse_unclear(table: NamedImages) -> None:
 
 def _divided(part: Part, places: Places) -> list[Part]:
     """Divide the rows of a table by the split folders of its images, where it names no split and all lie in some."""
-    part.split = split_of_table(part.tables[0])
+    part.split = split_of_path(part.tables[0])
     splits = [places.splits.get(str(file)) for file in part.files]
     if part.split or None in splits:
         return [part]
@@ -136,8 +144,10 @@ def _with_images(part: Part, folder: Path) -> Any:
 
     dataset = part.dataset
     for column, files in part.images.items():
-        dataset = dataset.remove_columns(column)
-        dataset = dataset.add_column(column, cells(folder, files), feature=Image(decode=False))
+        # In this order, since a data set without columns has no rows.
+        new = f"{column} as image"
+        dataset = dataset.add_column(new, cells(folder, files), feature=Image(decode=False))
+        dataset = dataset.remove_columns(column).rename_column(new, column)
     return dataset
 
 
