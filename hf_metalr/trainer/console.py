@@ -66,7 +66,7 @@ class MovedRatesNote(TrainerCallback):
 
 
 def summarize_on_console(trainer: Any) -> None:
-    """Have the stock callbacks that print logs show one range of rates; they stay the stock classes, to be found as such.
+    """Have the stock callbacks that print logs show one range of rates; they stay the stock classes.
 
     Their own ``on_log`` is called with the shorter log. It is an attribute of the instance then: a callback put in the
     place of theirs would not be what code looks for, and ours beside it could not keep it from printing.
