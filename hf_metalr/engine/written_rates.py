@@ -57,13 +57,15 @@ class WrittenRates:
         self._scheduled: Rates = {}  # what a schedule wrote last, other than 0
         self._style: Style | None = None
         self._factors: Rates = {}  # by which the rates were multiplied at the step before; empty where nobody wrote
+        self._left: Rates = {}
         self.add(units)
 
     def add(self, units: Mapping[str, float]) -> None:
         """Know layer groups, more of them later; they were written by nobody so far."""
         self.units |= units
         self._scheduled |= {name: unit * self._scale(name) for name, unit in units.items()}
-        self.note()
+        now = effective_lrs(self._optimizer)
+        self._left |= {name: now[name] for name in units}
 
     def note(self) -> None:
         """Remember the rates as they are now, as those that a step used."""

@@ -257,6 +257,7 @@ class MetaLRMixin(EngineAttachment, Publication, TransferabilityReport, Upstream
         return self._get_output_dir(getattr(self, "_trial", None))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        self._attach_late()
         self._origin = None if checkpoint is None else Path(checkpoint).parent
         if self.metalr is None or checkpoint is None:
             refuse_learned_checkpoint(checkpoint)
