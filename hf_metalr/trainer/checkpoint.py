@@ -154,7 +154,7 @@ def _is_written(value: object, layer_groups: list[str]) -> bool:
     """What `hf_metalr.engine.written_rates` remembers: rates of every layer group, and factors of some."""
     if not isinstance(value, dict) or value.get("style") not in (None, "schedule", "factor"):
         return False
-    for name in ("units", "scheduled", "left", "factors"):
+    for name in ("units", "scheduled", "moved", "left", "factors"):
         rates = value.get(name)
         if not isinstance(rates, dict) or not all(_is_number(lr) and lr >= 0 for lr in rates.values()):
             return False
