@@ -14,7 +14,7 @@ before, or was at the step before, and for a schedule among several layer groups
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from torch.optim import Optimizer
@@ -57,13 +57,17 @@ class WrittenRates:
         self._scheduled: Rates = {}  # what a schedule wrote last, other than 0
         self._style: Style | None = None
         self._factors: Rates = {}  # by which the rates were multiplied at the step before; empty where nobody wrote
+        self._left: Rates = {}
+        self._moved: Rates = {}  # the units, brought into their bounds: a schedule may have read these
         self.add(units)
 
     def add(self, units: Mapping[str, float]) -> None:
         """Know layer groups, more of them later; they were written by nobody so far."""
         self.units |= units
         self._scheduled |= {name: unit * self._scale(name) for name, unit in units.items()}
-        self.note()
+        now, bases = effective_lrs(self._optimizer), base_lrs(self._optimizer)
+        self._left |= {name: now[name] for name in units}
+        self._moved |= {name: bases[name] for name in units}
 
     def note(self) -> None:
         """Remember the rates as they are now, as those that a step used."""
@@ -126,6 +130,9 @@ class WrittenRates:
         for names in (list(found), learned):  # where nothing was learned, a rate fits whatever it is
             schedule = self._fits_schedule(found, names)
             factor = same_ratio(found, expected, names)
+            if not schedule and same_ratio(found, self._moved, names):
+                multipliers |= self._take_moved_for_units(found, multipliers)
+                return dict.fromkeys(found, "schedule")
             if schedule and factor:
                 return dict.fromkeys(found, self._most_likely(found, expected, scheduler))
             if schedule or factor:
@@ -134,6 +141,12 @@ class WrittenRates:
         if owns_rates(scheduler):  # it stops at a lower bound, one layer group before another
             return dict.fromkeys(found, "factor")
         return self._styles_of_few(found, expected, scheduler)
+
+    def _take_moved_for_units(self, names: Collection[str], multipliers: Rates) -> Rates:
+        """Return the multipliers of a schedule that started from the rates within their bounds."""
+        new = {name: multipliers[name] * self.units[name] / self._moved[name] for name in names}
+        self.units |= {name: self._moved[name] for name in names}
+        return new
 
     def _most_likely(self, found: Rates, expected: Rates, scheduler: object) -> Style:
         if self._style is not None:
@@ -188,6 +201,7 @@ class WrittenRates:
         set_base_lr(self._optimizer, None, name, base * factor)
         set_effective_lr(self._optimizer, name, lr)
         self.units[name] *= factor
+        self._moved[name] *= factor
 
     def _fits_schedule(self, found: Rates, names: list[str]) -> bool:
         scaled = {name: unit * self._scale(name) for name, unit in self.units.items()}
@@ -205,6 +219,7 @@ class WrittenRates:
         return {
             "units": dict(self.units),
             "scheduled": dict(self._scheduled),
+            "moved": dict(self._moved),
             "left": dict(self._left),
             "factors": dict(self._factors),
             "style": self._style,
@@ -212,5 +227,5 @@ class WrittenRates:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
-        self.units, self._scheduled = dict(state["units"]), dict(state["scheduled"])
+        self.units, self._scheduled, self._moved = map(dict, (state["units"], state["scheduled"], state["moved"]))
         self._left, self._factors, self._style = dict(state["left"]), dict(state["factors"]), state["style"]

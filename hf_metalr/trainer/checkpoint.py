@@ -153,17 +153,16 @@ def _are_bounds(value: object) -> bool:
 
 
 def _is_written(value: object, layer_groups: list[str]) -> bool:
-    """What `hf_metalr.engine.written_rates` remembers: positive rates for every layer group; some may be missing."""
+    """What `hf_metalr.engine.written_rates` remembers: rates of every layer group, and factors of some."""
     if not isinstance(value, dict) or value.get("style") not in (None, "schedule", "factor"):
         return False
-    rates = [value.get(name) for name in ("units", "scheduled", "left", "factors")]
-    if not all(isinstance(each, dict) and all(map(_is_rate, each.values())) for each in rates):
-        return False
-    return all(set(each) == set(layer_groups) for each in rates[:3]) and set(rates[3]) <= set(layer_groups)
-
-
-def _is_rate(value: object) -> bool:
-    return _is_number(value) and value >= 0
+    for name in ("units", "scheduled", "moved", "left", "factors"):
+        rates = value.get(name)
+        if not isinstance(rates, dict) or not all(_is_number(lr) and lr >= 0 for lr in rates.values()):
+            return False
+        if rates.keys() - set(layer_groups) or (name != "factors" and len(rates) < len(layer_groups)):
+            return False
+    return True
 
 
 def _is_cost(value: object) -> bool:

@@ -21,10 +21,10 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from transformers.utils import logging
 
 from hf_metalr.engine import MetaLR, MetaStep
-from hf_metalr.engine.schedulers import bare_optimizer, bare_scheduler
 from hf_metalr.layer_groups.param_groups import head_names
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
 from hf_metalr.trainer.batch_norms import BatchNormStatistics
+from hf_metalr.trainer.attachment import EngineAttachment
 from hf_metalr.trainer.checkpoint import read_engine_state, refuse_learned_checkpoint, save_engine_state
 from hf_metalr.trainer.console import LR_LOG_PREFIX, MovedRatesNote, summarize_on_console
 from hf_metalr.trainer.cost import Cost
@@ -48,7 +48,7 @@ from hf_metalr.trainer.upstream import UpstreamFixes
 logger = logging.get_logger(__name__)
 
 
-class MetaLRMixin(Publication, TransferabilityReport, BatchNormStatistics, UpstreamFixes):
+class MetaLRMixin(EngineAttachment, Publication, TransferabilityReport, BatchNormStatistics, UpstreamFixes):
     """Learns one learning rate per layer group inside any subclass of `transformers.Trainer`.
 
     Put it first: ``class MetaLRSeq2SeqTrainer(MetaLRMixin, Seq2SeqTrainer)``. Arguments as in `MetaLRTrainer`.
@@ -138,27 +138,6 @@ class MetaLRMixin(Publication, TransferabilityReport, BatchNormStatistics, Upstr
             if self.metalr.skipped:
                 logs["meta_steps_skipped"] = self.metalr.skipped
         super().log(logs, start_time)
-
-    def _attach_to(self, optimizer: Any, model: Any) -> None:
-        bare = bare_optimizer(optimizer)  # on a second train() it is accelerate's wrapper
-        if self.metalr is None or self.metalr.optimizer is not bare:
-            self._attach(model, bare)
-
-    def _attach_late(self) -> None:
-        """Attach the engine to what a subclass made without calling ours: the optimizer, the scheduler."""
-        if self.args.meta_estimator == "off":
-            return
-        if self.metalr is not None and self.metalr.optimizer is bare_optimizer(self.optimizer):
-            if self.lr_scheduler is not None and self.metalr.scheduler is not bare_scheduler(self.lr_scheduler):
-                self.metalr.scheduler = self.lr_scheduler
-            return
-        try:
-            self._attach_to(self.optimizer, self.model)
-        except ValueError as error:
-            raise ValueError(
-                f"create_optimizer of {type(self).__name__} made an optimizer from which no learning rates can be "
-                f"learned; mend it, or set meta_estimator='off'. {error}"
-            ) from error
 
     def _attach(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         if self.args.meta_estimator == "off":
@@ -282,6 +261,7 @@ class MetaLRMixin(Publication, TransferabilityReport, BatchNormStatistics, Upstr
         return self._get_output_dir(getattr(self, "_trial", None))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        self._attach_late()
         self._origin = None if checkpoint is None else Path(checkpoint).parent
         if self.metalr is None or checkpoint is None:
             refuse_learned_checkpoint(checkpoint)

@@ -8,7 +8,7 @@ from transformers import HfArgumentParser, TrainingArguments
 
 from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments
 from hf_metalr.engine import MetaLRConfig
-from tests.trainer.tiny import Images, arguments, make_trainer, make_vit
+from tests.trainer.tiny import Images, arguments, assert_learned, make_trainer, make_vit
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,31 @@ def test_a_frozen_model_is_refused(tmp_path: Path) -> None:
         make_trainer(tmp_path, make_vit().requires_grad_(False)).train()
 
 
-def test_a_rate_outside_the_bounds_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="lies outside"):
-        make_trainer(tmp_path, learning_rate=0.1).train()
+def test_a_rate_outside_the_bounds_that_were_given_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"`max_lr` is 0\.01, .* lies outside"):
+        make_trainer(tmp_path, learning_rate=0.1, max_lr=1e-2).train()
+
+
+@pytest.mark.parametrize("start", [1e-9, 0.1, 1.0])
+@pytest.mark.parametrize("optim", ["sgd", "adamw_torch"])
+def test_a_start_far_off_is_fine_and_learned_from(tmp_path: Path, start: float, optim: str) -> None:
+    # catches: bounds that nobody set, and that refuse where users of SGD start
+    trainer = make_trainer(tmp_path, learning_rate=start, optim=optim, lr_update="log_adam", max_grad_norm=1.0)
+    trainer.train()
+    assert_learned(trainer)
+    assert all(
+        trainer.metalr.wide_bounds.low <= lr <= trainer.metalr.wide_bounds.high
+        for lr in trainer.learning_rates.values()
+    )
+
+
+def test_the_papers_bounds_follow_a_start_that_is_overridden(tmp_path: Path) -> None:
+    assert (
+        MetaLRTrainingArguments.paper(str(tmp_path)).min_lr,
+        MetaLRTrainingArguments.paper(str(tmp_path)).max_lr,
+    ) == (1e-6, 1e-2)
+    assert MetaLRTrainingArguments.paper(str(tmp_path), learning_rate=0.1).max_lr is None
+    assert MetaLRTrainingArguments.paper(str(tmp_path), learning_rate=0.1, max_lr=0.2).max_lr == 0.2
 
 
 def test_the_command_line_knows_every_setting(tmp_path: Path) -> None:

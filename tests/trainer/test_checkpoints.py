@@ -133,7 +133,7 @@ def test_rates_out_of_bounds_in_a_checkpoint_are_refused(tmp_path: Path) -> None
     for group in state["param_groups"]:
         group["initial_lr"] = 5.0
     torch.save(state, checkpoint / "optimizer.pt")
-    with pytest.raises(ValueError, match="lies outside"):
+    with pytest.raises(ValueError, match="another base rate for layer group 'embeddings'"):
         resume(checkpoint, tmp_path)
 
 

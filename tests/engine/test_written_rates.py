@@ -1,0 +1,157 @@
+"""Rates that somebody else wrote between two steps are composed with what is learned."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch.optim.lr_scheduler import LambdaLR
+
+from hf_metalr.engine import MetaLR
+from tests.engine.loop import START, STEPS, Loop, assert_composed, assert_moved, attached, cosine
+from tests.engine.problem import LAYER_GROUPS, make_model, plain_config, train_step
+
+ESTIMATORS = ["next_batch", "lookahead"]
+
+
+def warm_up(step: int) -> float:
+    return min(step / 5, 1.0)  # begins at exactly 0
+
+
+SCHEDULES: dict[str, Callable[[int], float]] = {
+    "cosine": cosine,
+    "warm-up from 0": warm_up,
+    "constant": lambda step: 1.0,
+    "every fourth step": lambda step: 0.5 ** (step // 4),
+    "0 in between": lambda step: 0.0 if step in (6, 7) else 1.0,
+}
+
+
+@pytest.mark.parametrize("region", [True, False])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_schedule_written_by_hand_multiplies_what_is_learned(estimator: str, schedule: str, region: bool) -> None:
+    # catches: a loop that overwrites every learned rate, unnoticed
+    loop = attached(estimator=estimator, trust_region=region, hyper_lr=0.2)
+    for step in range(STEPS):
+        loop.write(START * SCHEDULES[schedule](step))
+        loop.step(step)
+    assert_composed(loop, [SCHEDULES[schedule](step) for step in range(STEPS)])
+    assert_moved(loop)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_rates_written_after_the_step_are_composed_too(estimator: str) -> None:
+    loop = attached(estimator=estimator, trust_region=False)
+    for step in range(STEPS):
+        loop.step(step)
+        loop.write(START * cosine(step + 1))
+    assert_composed(loop, [cosine(step) for step in range(STEPS)])
+    assert_moved(loop)
+
+
+def test_the_learned_rates_are_those_of_the_same_run_under_a_torch_schedule() -> None:
+    # catches: a factor that enters what is learned
+    by_hand, by_torch = attached(hyper_lr=0.1), attached(hyper_lr=0.1)
+    scheduler = LambdaLR(by_torch.optimizer, cosine)
+    by_torch.engine.scheduler = scheduler
+    for step in range(STEPS):
+        by_hand.write(START * cosine(step))
+        by_hand.step(step)
+        by_torch.step(step)
+        scheduler.step()
+    for one, other in zip(by_hand.base, by_torch.base, strict=True):
+        assert one == pytest.approx(other, rel=1e-9)
+
+
+def test_a_schedule_that_reads_its_first_rates_from_the_groups_is_composed_too() -> None:
+    # it began with rates that the trust region had moved
+    loop = attached()
+    for step in range(STEPS):
+        for group in loop.optimizer.param_groups:
+            group["lr"] = group.setdefault("first", group["lr"]) * cosine(step)
+        loop.step(step)
+    assert loop.engine.moved_at_start
+    assert_composed(loop, [cosine(step) for step in range(STEPS)])
+    assert_moved(loop)
+
+
+@pytest.mark.parametrize("region", [True, False])
+def test_lr_scales_of_layers_are_kept(region: bool) -> None:
+    # layer decay as in MAE: the loop multiplies by the group's scale, which the optimizer's first rates lack
+    model = make_model()
+    scales = {"stem": 0.25, "block": 0.5, "head": 1.0}
+    parameters = dict(model.named_parameters())
+    groups = [
+        {"params": [parameters[name] for name in group.parameter_names], "lr_scale": scales[group.name]}
+        for group in LAYER_GROUPS
+    ]
+    loop = Loop(torch.optim.AdamW(groups, lr=START)).attach(model, trust_region=region)
+    for step in range(STEPS):
+        loop.write(START * cosine(step))
+        loop.step(step)
+    for step, (base, used) in enumerate(zip(loop.base, loop.used, strict=True)):
+        assert used == pytest.approx({name: base[name] * cosine(step) * scales[name] for name in base}, rel=1e-6)
+    assert_moved(loop)
+
+
+def test_rates_that_are_multiplied_in_place_keep_what_is_learned() -> None:
+    # group["lr"] *= 0.1, as in loops that decay now and then; nothing tells it apart from learning but the engine
+    loop = attached(trust_region=False)
+    for step in range(STEPS):
+        before = loop.engine.learning_rates
+        if step in (5, 10):
+            for group in loop.optimizer.param_groups:
+                group["lr"] *= 0.5
+        loop.step(step)
+        if step in (5, 10):
+            for name, lr in loop.base[-1].items():
+                assert lr == loop.used[-1][name]
+                assert abs(math.log(lr / before[name] / 0.5)) <= math.log(2.0)
+                assert lr / before[name] != pytest.approx(0.5, rel=1e-9)  # it went on learning
+    assert_moved(loop)
+
+
+def test_a_single_layer_group_under_a_schedule_by_hand_is_learned() -> None:
+    model = make_model()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=START)
+    engine = MetaLR(
+        model, optimizer, config=plain_config(estimator="next_batch", max_lr=1.0), layer_groups={".": "all"}
+    )
+    for step in range(STEPS):
+        optimizer.param_groups[0]["lr"] = START * cosine(step)
+        train_step(model, optimizer, step)
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(engine.learning_rates["all"] * cosine(step), rel=1e-6)
+    assert engine.learning_rates["all"] != START
+
+
+@pytest.mark.parametrize("after_the_step", [False, True])
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_resumed_schedule_by_hand_goes_on_bit_for_bit(estimator: str, after_the_step: bool) -> None:
+    def run(loop: Loop, steps: range) -> None:
+        for step in steps:
+            if not after_the_step:
+                loop.write(START * cosine(step))
+            loop.step(step)
+            if after_the_step:
+                loop.write(START * cosine(step + 1))
+
+    straight = attached(estimator=estimator)
+    run(straight, range(STEPS))
+    first = attached(estimator=estimator)
+    run(first, range(7))
+    saved = (first.model.state_dict(), first.optimizer.state_dict(), first.engine.state_dict())
+    resumed = attached(estimator=estimator)
+    resumed.model.load_state_dict(saved[0])
+    resumed.optimizer.load_state_dict(saved[1])
+    resumed.engine.load_state_dict(saved[2])
+    run(resumed, range(7, STEPS))
+    assert resumed.base == straight.base[7:]
+    assert resumed.used == straight.used[7:]
+
+
+def test_what_is_detached_leaves_no_key_behind() -> None:
+    loop = attached()
+    loop.step(0)
+    loop.engine.detach()
+    assert not any("learned_lr" in group for group in loop.optimizer.param_groups)
