@@ -115,6 +115,7 @@ class Publication(_Base):
         """
         self.callback_handler.on_push_begin(self.args, self.state, self.control)
         token = token if token is not None else self.args.hub_token
+        self._finish_current_push()  # of a checkpoint: it reads the files that are written below
         self.save_model(_internal_call=True)  # first: nothing is lost where the Hub cannot be reached
         if not self.is_world_process_zero():
             return None
@@ -138,7 +139,6 @@ class Publication(_Base):
                     self.init_hf_repo(token=token, **({} if private is None else {"private": private}))
         finally:
             self.create_model_card(model_name=name, **kwargs, **({"tags": tags} if tags else {}))
-        self._finish_current_push()
         for base in [] if base_model else self._local_bases():
             logger.warning(
                 f"The base model was loaded from {base!r}, which only you have; the path is not uploaded. Load it "
@@ -153,9 +153,10 @@ class Publication(_Base):
         strategy = self.args.hub_strategy
         if not self.is_world_process_zero() or strategy == HubStrategy.END:
             return
-        busy = self.push_in_progress is not None and not self.push_in_progress.is_done()
-        if busy and not self.args.hub_always_push:
-            return
+        if self.push_in_progress is not None and not self.push_in_progress.is_done():
+            if not self.args.hub_always_push:
+                return
+            self._finish_current_push()  # it reads the files that are written below
         self.callback_handler.on_push_begin(self.args, self.state, self.control)
         checkpoint, output = Path(checkpoint_folder), Path(str(self.args.output_dir))
         for file in checkpoint.iterdir():  # copied, since old checkpoints are deleted while an upload goes on
@@ -170,10 +171,7 @@ class Publication(_Base):
             jobs.append(run_as_future(upload, checkpoint, *target, place, STATE_FILES))
         for job in jobs:
             job.add_done_callback(_tell_failure)
-        if busy:
-            self.push_in_progress.jobs.extend(jobs)
-        else:
-            self.push_in_progress = PushInProgress(jobs)  # type: ignore[arg-type]  # a list, whatever its annotation says
+        self.push_in_progress = PushInProgress(jobs)  # type: ignore[arg-type]  # a list, whatever its annotation says
 
     def _repo_name(self) -> str:
         known = getattr(self, "hub_model_id", None) or self.args.hub_model_id

@@ -82,6 +82,6 @@ def test_what_is_no_folder_is_refused(tmp_path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
 def test_a_folder_that_may_not_be_written_is_refused(tmp_path) -> None:
     tmp_path.chmod(0o555)
-    with pytest.raises(InputError, match="^`output_dir` must be writable"):
+    with pytest.raises(InputError, match=r"^`output_dir` must be writable"):
         require_free(tmp_path / "out", resume=False)
     tmp_path.chmod(0o755)
