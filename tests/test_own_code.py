@@ -8,12 +8,12 @@ import torch
 
 from hf_metalr import transferability_profile
 from hf_metalr.cli import main
+from hf_metalr.data.tasks import Task
 from hf_metalr.errors import InputError
 from hf_metalr.hub import LearnedRates
 from hf_metalr.hub.usage import loading_code
 from hf_metalr.loading import own_auto_class, read_config
 from hf_metalr.training.models import load_model
-from hf_metalr.data.tasks import Task
 from tests.cli.train import QUICK
 from tests.own_code import save_own_model
 from tests.training.tables import save_images

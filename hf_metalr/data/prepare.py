@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hf_metalr.data.batches import collate
 from hf_metalr.data.images import to_channels
+from hf_metalr.data.text_length import longest_text
 from hf_metalr.errors import InputError
 
 if TYPE_CHECKING:
@@ -119,3 +120,17 @@ def require_padding(tokenizer: Any) -> None:
             "The tokenizer has no padding token, so texts of different lengths make no batch. Set one: "
             "tokenizer.pad_token = tokenizer.eos_token.",
         )
+
+
+def prepare_for(processor: Any, model: Any) -> ImagePreparation | TextPreparation:
+    """Return what prepares inputs for a model, with its own processor.
+
+    Args:
+        processor: an image processor or a tokenizer of Transformers.
+        model: of Transformers, or any module; its weights are not looked at.
+    """
+    from transformers import PreTrainedTokenizerBase
+
+    if isinstance(processor, PreTrainedTokenizerBase):
+        return TextPreparation(processor, longest_text(processor, model))
+    return ImagePreparation(processor, input_channels(getattr(model, "config", None)))

@@ -14,7 +14,7 @@ from hf_metalr.data.groups_file import read_groups
 from hf_metalr.data.guess import guess_task
 from hf_metalr.data.images import ImageRefused, decode
 from hf_metalr.data.ledger import Ledger
-from hf_metalr.data.masks import read_masks
+from hf_metalr.data.masks import read_mask, read_masks
 from hf_metalr.data.opened import Opened
 from hf_metalr.data.read_targets import read_targets
 from hf_metalr.data.sampling import draw_rows
@@ -66,8 +66,8 @@ class Data:
         return [[self._decoded(cell, row) for cell, row in zip(stored, rows, strict=True)]]
 
     def mask(self, row: int) -> Any:
-        """Return the mask of a row as it is stored, of a segmentation."""
-        return self.table.dataset[row][self.table.label_columns[0]]
+        """Return the values of the mask of a row, (height, width), of a segmentation."""
+        return read_mask(self.table.dataset[row][self.table.label_columns[0]])[0]
 
     def without(self, reason: str, rows: Sequence[int]) -> "Data":
         """Return the same data with rows written off: they stay in the table, and are accounted for."""
@@ -151,6 +151,8 @@ def read_data(
         InputError: a source, split, column or label is missing or cannot be read; the message says what exists.
     """
     opened = open_source(config, masks=None if task is None else task == "segmentation")
+    for note in opened.notes:
+        logger.info("%s", note)
     return _read(opened, config, several_splits, split_column, task)
 
 

@@ -89,7 +89,7 @@ def make_table(opened: Opened, config: DataConfig, *, several_splits: bool, spli
     kept, rows = usable_rows(dataset, columns, found, [row_name(*place) for place in places], rows, config)
     if len(kept) < len(dataset):
         dataset = dataset.select(kept)
-    notes = [*opened.notes, *told, *unlabelled, *differing, *columns.notes, *mended]
+    notes = [*told, *unlabelled, *differing, *columns.notes, *mended]
     if opened.folder is not None:
         notes += hints_of_codes(dataset, columns.inputs[0], opened.folder)
     if several_splits and config.group_column is None and config.group_pattern is None and config.groups is None:

@@ -23,8 +23,8 @@ from transformers.utils import logging
 from hf_metalr.engine import MetaLR, MetaStep
 from hf_metalr.layer_groups.param_groups import head_names
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
-from hf_metalr.trainer.batch_norms import BatchNormStatistics
 from hf_metalr.trainer.attachment import EngineAttachment
+from hf_metalr.trainer.batch_norms import BatchNormStatistics
 from hf_metalr.trainer.checkpoint import read_engine_state, refuse_learned_checkpoint, save_engine_state
 from hf_metalr.trainer.console import LR_LOG_PREFIX, MovedRatesNote, summarize_on_console
 from hf_metalr.trainer.cost import Cost

@@ -18,7 +18,7 @@ from hf_metalr.training.models import load_model
 from hf_metalr.training.outcome import Outcome, keep_splits, splits_record
 from hf_metalr.training.output_folder import remove_checkpoints, require_free
 from hf_metalr.training.run_record import compare, forget, keep
-from hf_metalr.training.study import Study, in_units, make_study
+from hf_metalr.training.study import Study, in_units, make_study, tell_cut_texts
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ def run(config: TrainingConfig) -> Outcome:
     )
     for note in loaded.notes:
         logger.info("%s", note)
+    tell_cut_texts(study, loaded)
     study = in_units(study, loaded)
     trainer = make_trainer(
         study,

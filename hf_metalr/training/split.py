@@ -48,14 +48,14 @@ class Split(Dataset):
     def _masked(self, image: Any, row: int) -> Sample:
         from PIL import Image
 
-        place = self._data.table.name(row)
-        classes = Image.fromarray(class_map(self._data.mask(row), self._data.targets.mask_values, place))
-        if classes.size != image.size:
+        values = self._data.mask(row)
+        if values.shape[::-1] != image.size:
             raise InputError(
                 "label_column",
-                f"holds a mask of {classes.size[0]} × {classes.size[1]} pixels in {place}, but its image has "
-                f"{image.size[0]} × {image.size[1]}.",
+                f"holds a mask of {values.shape[1]} × {values.shape[0]} pixels in {self._data.table.name(row)}, but its "
+                f"image has {image.size[0]} × {image.size[1]}.",
             )
+        classes = Image.fromarray(class_map(values, self._data.targets.mask_values))
         if self._augmentation is not None:
             image, varied = self._augmentation(image, classes, mask_fill=IGNORED)
             assert varied is not None

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hf_metalr.data.batches import TextCollator, collate
 from hf_metalr.data.groups import told_groups
-from hf_metalr.data.prepare import prepare_for
+from hf_metalr.data.prepare import TextPreparation, prepare_for
 from hf_metalr.data.read import Data, read_data
 from hf_metalr.data.splits import TRAIN, VALIDATION, given_splits, make_splits
 from hf_metalr.errors import InputError
@@ -90,6 +90,13 @@ def make_split(study: Study, loaded: Loaded, name: str, augmentation: Augmentati
     """Return the samples of a split, prepared for a model."""
     prepare = prepare_for(loaded.processor, loaded.model)
     return Split(study.data, study.splits[name], prepare, augmentation)
+
+
+def tell_cut_texts(study: Study, loaded: Loaded) -> None:
+    """Say how many texts are longer than the model takes, and are cut."""
+    prepare = prepare_for(loaded.processor, loaded.model)
+    if isinstance(prepare, TextPreparation):
+        prepare.count_cut(*study.data.inputs([row for rows in study.splits.values() for row in rows]))
 
 
 def collator(study: Study, loaded: Loaded) -> Callable[[list[Any]], dict[str, Tensor]]:

@@ -8,7 +8,7 @@ import torch
 
 from hf_metalr.data.account import USED
 from hf_metalr.data.config import DataConfig
-from hf_metalr.data.prepare import prepare_for
+from hf_metalr.data.prepare import TextPreparation, prepare_for
 from hf_metalr.data.read import read_data
 from hf_metalr.data.targets import in_model_order
 from hf_metalr.errors import InputError
@@ -39,6 +39,8 @@ def model_batches(
     model = read_config(models[0], trust_remote_code)
     processor = _first_processor(models, data.task.modality, trust_remote_code)
     prepare = prepare_for(processor, unloaded_model(model, trust_remote_code))
+    if isinstance(prepare, TextPreparation):
+        prepare.count_cut(*data.inputs(rows))
     labels = in_model_order(data.targets, model.id2label)
     batches = []
     for start in range(0, len(rows), batch_size):

@@ -9,8 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from hf_metalr.errors import InputError
 from hf_metalr.cli.output import add_output_options, check_outputs, deliver, write_files
+from hf_metalr.errors import InputError
 
 
 class Table:

@@ -138,11 +138,15 @@ def test_parameters_are_spelt_as_options(capsys, monkeypatch):
         parser.add_argument("--label-column")
         parser.add_argument("--set", dest="settings")
 
-    error = InputError("settings", "'x' is none. See ", Parameter("label_column"), " and ", Parameter("python_only"), ".")
+    error = InputError(
+        "settings", "'x' is none. See ", Parameter("label_column"), " and ", Parameter("python_only"), "."
+    )
     probe = Command("a probe", "Probes.", "  none", add_options, raising(error))
     monkeypatch.setattr("hf_metalr.cli.program.find_commands", lambda: {"probe": probe})
     assert main(["probe"]) == 1
-    assert capsys.readouterr().err == "hf-metalr probe: error: --set 'x' is none. See --label-column and `python_only`.\n"
+    assert (
+        capsys.readouterr().err == "hf-metalr probe: error: --set 'x' is none. See --label-column and `python_only`.\n"
+    )
 
 
 def test_a_value_error_of_anyone_else_is_a_bug(run_probe, capsys):

@@ -10,11 +10,11 @@ from transformers.integrations import get_available_reporting_integrations
 
 from hf_metalr import MetaLRTrainingArguments
 from hf_metalr.cli import main
-from hf_metalr.errors import InputError
-from hf_metalr.cli.training.arguments import training_arguments
 from hf_metalr.cli.fields import read_fields
+from hf_metalr.cli.training.arguments import training_arguments
 from hf_metalr.cli.training.options import AUGMENTATIONS, TASK_NAMES, add_options
 from hf_metalr.data.tasks import TASKS, Task
+from hf_metalr.errors import InputError
 
 TASK = Task("classification", "image")
 

@@ -25,10 +25,10 @@ from transformers import (
     ViTImageProcessor,
 )
 
+from hf_metalr.data.tasks import Task
 from hf_metalr.errors import InputError
 from hf_metalr.training.image_size import interpolated, resized_processor
 from hf_metalr.training.models import load_model
-from hf_metalr.data.tasks import Task
 from tests.cli.models import save_text_model
 from tests.training.tables import save_segformer
 

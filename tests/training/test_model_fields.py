@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from hf_metalr.data.tasks import Task
 from hf_metalr.errors import InputError
 from hf_metalr.training.models import load_model
-from hf_metalr.data.tasks import Task
 from tests.cli.models import NETWORK, save_text_model
 from tests.training.tables import save_segformer, save_vit
 

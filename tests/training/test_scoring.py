@@ -5,9 +5,9 @@ import pytest
 import torch
 from transformers import EvalPrediction
 
+from hf_metalr.data.tasks import TASKS, Task
 from hf_metalr.metrics.segmentation import confusion_matrix, overlap_scores
 from hf_metalr.training.scoring import make_scoring
-from hf_metalr.data.tasks import TASKS, Task
 
 LABELS = {
     "classification": np.array([0, 1, 0]),
