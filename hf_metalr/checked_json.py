@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from hf_metalr.errors import InputError
+
 # JSON has no infinity: where a rule allows numbers that are not finite, they are these texts.
 _NOT_FINITE = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
 _WAY_OUT = "The file was edited or damaged."
@@ -29,19 +31,21 @@ def read_object(path: str | os.PathLike[str], most_bytes: int, kind: str) -> dic
         kind: what the file should be, such as "profile"; for the messages.
 
     Raises:
-        ValueError: there is no such file, it is too large, or it holds no JSON object.
+        InputError: there is no such file, it is too large, or it holds no JSON object.
     """
     file = Path(path)
     if not file.is_file():
-        raise ValueError(f"{file} is no file.")
+        raise InputError(None, f"{file} is no file.")
     if file.stat().st_size > most_bytes:
-        raise ValueError(f"{file} must have at most {most_bytes} bytes, found {file.stat().st_size}: it is no {kind}.")
+        raise InputError(
+            None, f"{file} must have at most {most_bytes} bytes, found {file.stat().st_size}: it is no {kind}."
+        )
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file} is not valid JSON ({error}).") from error
+        raise InputError(None, f"{file} is not valid JSON ({error}).") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{file} must hold a JSON object, found {type(content).__name__}.")
+        raise InputError(None, f"{file} must hold a JSON object, found {type(content).__name__}.")
     return content
 
 
@@ -49,7 +53,7 @@ def write_object(content: dict[str, Any], path: str | os.PathLike[str]) -> None:
     """Write a JSON object of finite numbers; a crash leaves either the old file or the new one.
 
     Raises:
-        ValueError: a number is not finite; nothing is written.
+        InputError: a number is not finite; nothing is written.
     """
     target, text = Path(path), json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")  # of this process: two may write one file
@@ -64,12 +68,13 @@ def require_schema(content: dict[str, Any], schema: str, version: int, place: st
     """Refuse an object of another schema or version.
 
     Raises:
-        ValueError: it is one; the message ends with the way out.
+        InputError: it is one; the message ends with the way out.
     """
     if content.get("schema") != schema or content.get("version") != version:
-        raise ValueError(
+        raise InputError(
+            None,
             f"{place} must be of schema {schema!r}, version {version}, found {str(content.get('schema'))[:80]!r}, "
-            f"version {str(content.get('version'))[:20]}. {way_out}"
+            f"version {str(content.get('version'))[:20]}. {way_out}",
         )
 
 
@@ -87,13 +92,13 @@ class Reader:
         """Return the value of a key, null where it is missing.
 
         Raises:
-            ValueError: it breaks the rule.
+            InputError: it breaks the rule.
         """
         value = self._content.get(key)
         if isinstance(value, str) and value in _NOT_FINITE and "number" in rule:
             value = _NOT_FINITE[value]
         if not is_sound(value):
-            raise ValueError(f"{self.place}: {key!r} must be {rule}, found {str(value)[:80]!r}. {_WAY_OUT}")
+            raise InputError(None, f"{self.place}: {key!r} must be {rule}, found {str(value)[:80]!r}. {_WAY_OUT}")
         return value
 
 
@@ -107,12 +112,12 @@ def read_rows(read: Reader, key: str, word: str, parse: Callable[[Reader], _Row]
         parse: makes a row, which has a ``name``, of a reader of its object.
 
     Raises:
-        ValueError: there is no such table, a row is refused, or two have one name.
+        InputError: there is no such table, a row is refused, or two have one name.
     """
     content = read(key, "a list of at least one object", lambda v: isinstance(v, list) and v and all(map(is_object, v)))
     rows = tuple(parse(Reader(row, f"{read.place}, {word} {number}")) for number, row in enumerate(content))
     if len({row.name for row in rows}) < len(rows):
-        raise ValueError(f"{read.place}: {key!r} must have different names. {_WAY_OUT}")
+        raise InputError(None, f"{read.place}: {key!r} must have different names. {_WAY_OUT}")
     return rows
 
 

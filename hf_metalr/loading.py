@@ -20,7 +20,7 @@ def read_config(source: str, trust_remote_code: bool, subject: str = "The model"
 
     Raises:
         InputError: its own code is not trusted.
-        ValueError: there is no such model, or it is an adapter, which is no model by itself.
+        InputError: there is no such model, or it is an adapter, which is no model by itself.
     """
     from transformers import AutoConfig
 
@@ -30,12 +30,14 @@ def read_config(source: str, trust_remote_code: bool, subject: str = "The model"
         require_trust(source, error)
         base = _base_of_adapter(source)
         if base is not None:
-            raise ValueError(
+            raise InputError(
+                None,
                 f"{subject} '{source}' is a PEFT adapter for {base}, no model by itself. Use that model, or merge the "
-                "two and save them: `AutoPeftModel.from_pretrained(...).merge_and_unload().save_pretrained(folder)`."
+                "two and save them: `AutoPeftModel.from_pretrained(...).merge_and_unload().save_pretrained(folder)`.",
             ) from error
-        raise ValueError(
-            f"{subject} '{source}' is neither a folder with a model nor a Hub model within reach ({first_line(error)})"
+        raise InputError(
+            None,
+            f"{subject} '{source}' is neither a folder with a model nor a Hub model within reach ({first_line(error)})",
         ) from error
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from hf_metalr.errors import InputError
 from hf_metalr.hub.usage import loading_code, training_code
 from hf_metalr.tables import markdown_table
 
@@ -104,14 +105,16 @@ class CardFacts:
 
     def __post_init__(self) -> None:
         if list(self.initial_lrs) != list(self.learned_lrs):
-            raise ValueError(
-                f"`learned_lrs` must name the layer groups of `initial_lrs` in the same order, found "
-                f"{list(self.learned_lrs)} beside {list(self.initial_lrs)}. Take both from the same run."
+            raise InputError(
+                "learned_lrs",
+                f"must name the layer groups of `initial_lrs` in the same order, found "
+                f"{list(self.learned_lrs)} beside {list(self.initial_lrs)}. Take both from the same run.",
             )
         if self.meta_estimator not in ESTIMATORS:
-            raise ValueError(
-                f"`meta_estimator` must be one of {list(ESTIMATORS)}, found {self.meta_estimator!r}. A run without "
-                "learned rates has the card of `Trainer.create_model_card`."
+            raise InputError(
+                "meta_estimator",
+                f"must be one of {list(ESTIMATORS)}, found {self.meta_estimator!r}. A run without "
+                "learned rates has the card of `Trainer.create_model_card`.",
             )
 
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hf_metalr.errors import InputError
+
 SUFFIXES = (".yaml", ".yml", ".json")
 NOT_IN_A_FILE = {"help", "config"}
 # What switches a flag, in a YAML file by YAML 1.1 and 1.2 alike.
@@ -54,27 +56,27 @@ def read_config(path: Path) -> dict[str, Any]:
     """Return the mapping that a YAML or JSON file holds.
 
     Raises:
-        ValueError: another suffix, a file that does not parse, one that holds something else than a mapping, or a key
+        InputError: another suffix, a file that does not parse, one that holds something else than a mapping, or a key
             that stands twice.
         OSError: the file cannot be read.
     """
     if path.is_dir():
-        raise ValueError(f"--config must be a file, found the folder '{path}'.")
+        raise InputError("config", f"must be a file, found the folder '{path}'.")
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise ValueError(f"--config must be a {', '.join(SUFFIXES)} file, found '{path}'.")
+        raise InputError("config", f"must be a {', '.join(SUFFIXES)} file, found '{path}'.")
     if not path.is_file():
-        raise ValueError(
-            f"--config '{path}' is no file here. Paths are relative to the folder you are in, '{Path.cwd()}'."
+        raise InputError(
+            "config", f"'{path}' is no file here. Paths are relative to the folder you are in, '{Path.cwd()}'."
         )
     try:
         text = path.read_text(encoding="utf-8")
         values = json.loads(text, object_pairs_hook=_unique) if suffix == ".json" else _parse_yaml(text)
     except ValueError as error:
-        raise ValueError(f"--config '{path}' does not parse: {error}") from error
+        raise InputError("config", f"'{path}' does not parse: {error}") from error
     if not isinstance(values, dict):
-        raise ValueError(
-            f"--config must hold a mapping of options (max_samples: 500), found {type(values).__name__} in '{path}'."
+        raise InputError(
+            "config", f"must hold a mapping of options (max_samples: 500), found {type(values).__name__} in '{path}'."
         )
     return {str(key): value for key, value in values.items()}
 
@@ -88,7 +90,7 @@ def _parse_yaml(text: str) -> Any:
             _unique([(key.value, value) for key, value in node.value])
         values = None if node is None else _as_written(yaml.SafeLoader(text), node)
     except yaml.YAMLError as error:
-        raise ValueError(str(error)) from error
+        raise InputError(None, str(error)) from error
     return {} if values is None else values
 
 
@@ -107,7 +109,7 @@ def _as_written(loader: Any, node: Any) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     twice = [key for key, count in Counter(str(key) for key, _ in pairs).items() if count > 1]
     if twice:
-        raise ValueError(f"the key '{twice[0]}' stands there twice. Keep one of them")
+        raise InputError(None, f"the key '{twice[0]}' stands there twice. Keep one of them")
     return dict(pairs)
 
 
@@ -119,9 +121,10 @@ def _require_known_keys(values: dict[str, Any], options: dict[str, argparse.Acti
     for key in unknown:
         near = difflib.get_close_matches(key.replace("-", "_"), options, n=3)
         hints.append(f"'{key}'" + (f" (did you mean {' or '.join(near)}?)" if near else ""))
-    raise ValueError(
-        f"--config '{path}' has {'an unknown key' if len(unknown) == 1 else 'unknown keys'}: {', '.join(hints)}. "
-        f"Known are: {', '.join(sorted(options))}."
+    raise InputError(
+        "config",
+        f"'{path}' has {'an unknown key' if len(unknown) == 1 else 'unknown keys'}: {', '.join(hints)}. "
+        f"Known are: {', '.join(sorted(options))}.",
     )
 
 
@@ -133,7 +136,7 @@ def _set_defaults(parser: argparse.ArgumentParser, entries: dict[str, tuple[argp
         if option.nargs in (0, "?") and converted is None:  # a flag that is false
             continue
         if option.dest in set_by:
-            raise ValueError(f"{place} excludes key '{set_by[option.dest]}'. Keep one of them.")
+            raise InputError(None, f"{place} excludes key '{set_by[option.dest]}'. Keep one of them.")
         set_by[option.dest] = key
         parser.set_defaults(**{option.dest: converted})
         option.required = False
@@ -145,14 +148,14 @@ def _convert(option: argparse.Action, value: Any, place: str) -> Any:
     if option.nargs == 0 or (option.nargs == "?" and _switch(value) is not None):
         value = _switch(value)
         if value is None:
-            raise ValueError(f"{place} must be true or false, found {found!r}.")
+            raise InputError(None, f"{place} must be true or false, found {found!r}.")
         if isinstance(option, argparse.BooleanOptionalAction):
             return value
         return option.const if value else None
     if option.nargs in ("+", "*"):
         entries = value if isinstance(value, list) else [value]
         if not entries:
-            raise ValueError(f"{place} must hold at least one value, found an empty list.")
+            raise InputError(None, f"{place} must hold at least one value, found an empty list.")
         return [_convert_one(option, entry, place) for entry in entries]
     return _convert_one(option, value, place)
 
@@ -166,17 +169,18 @@ def _convert_one(option: argparse.Action, value: Any, place: str) -> Any:
     if _switch(value) is False and ("off" in (option.choices or ()) or "'off'" in (option.help or "")):
         value = "off"  # off is how YAML writes false, and false is what was meant
     if isinstance(value, bool):
-        raise ValueError(
+        raise InputError(
+            None,
             f"{place} takes a word or a number, found {str(value).lower()} without quotation marks. Write the word in "
-            f'quotation marks, such as "{"on" if value else "off"}".'
+            f'quotation marks, such as "{"on" if value else "off"}".',
         )
     if value is None or isinstance(value, list | dict):
-        raise ValueError(f"{place} must be one number or text, found {value!r}.")
+        raise InputError(None, f"{place} must be one number or text, found {value!r}.")
     convert = option.type if callable(option.type) else str
     try:
         converted = convert(str(value))
     except (ValueError, argparse.ArgumentTypeError) as error:
-        raise ValueError(f"{place} does not accept {value!r}: {error}") from error
+        raise InputError(None, f"{place} does not accept {value!r}: {error}") from error
     if option.choices is not None and converted not in option.choices:
-        raise ValueError(f"{place} must be one of {', '.join(map(str, option.choices))}, found {value!r}.")
+        raise InputError(None, f"{place} must be one of {', '.join(map(str, option.choices))}, found {value!r}.")
     return converted

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from hf_metalr.equations.hypergradient import accumulator
+from hf_metalr.errors import InputError
 
 
 def bootstrap_interval(
@@ -18,7 +19,7 @@ def bootstrap_interval(
         seed: of the draws; the global random streams are untouched.
 
     Raises:
-        ValueError: the values are no vector or empty, or the confidence is no share.
+        InputError: the values are no vector or empty, or the confidence is no share.
 
     Source: Efron 1979.
 
@@ -26,9 +27,9 @@ def bootstrap_interval(
     (2.0, 2.0)
     """
     if values.ndim != 1 or len(values) == 0:
-        raise ValueError(f"`values` must be a vector of at least one number, found shape {tuple(values.shape)}.")
+        raise InputError("values", f"must be a vector of at least one number, found shape {tuple(values.shape)}.")
     if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must lie strictly between 0 and 1, found {confidence!r}. Try 0.95.")
+        raise InputError("confidence", f"must lie strictly between 0 and 1, found {confidence!r}. Try 0.95.")
     values = values.detach().cpu().to(accumulator(torch.device("cpu")))
     generator = torch.Generator().manual_seed(seed)
     draws = (torch.randint(len(values), (len(values),), generator=generator) for _ in range(resamples))

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from hf_metalr.equations.hypergradient import accumulator
+from hf_metalr.errors import InputError
 
 
 def expected_distance_normal(weights: Tensor, std: float, cut: float = math.inf) -> Tensor:
@@ -62,6 +63,7 @@ def expected_distance_uniform(weights: Tensor, bound: float) -> Tensor:
 
 def _require_positive(name: str, value: float) -> None:
     if not value > 0:
-        raise ValueError(
-            f"`{name}` must be above 0, found {value!r}. A constant initialisation has the distance |b − constant|."
+        raise InputError(
+            name,
+            f"must be above 0, found {value!r}. A constant initialisation has the distance |b − constant|.",
         )

@@ -5,6 +5,7 @@ import math
 from torch import Tensor
 
 from hf_metalr.equations.hypergradient import accumulator
+from hf_metalr.errors import InputError
 
 
 def linear_cka(left: Tensor, right: Tensor, debiased: bool = False) -> float:
@@ -25,7 +26,7 @@ def linear_cka(left: Tensor, right: Tensor, debiased: bool = False) -> float:
         A number up to 1; NaN where one side is constant over the samples.
 
     Raises:
-        ValueError: the tensors are no matrices of the same number of samples, or there are too few.
+        InputError: the tensors are no matrices of the same number of samples, or there are too few.
 
     Source: Kornblith et al. 2019 (arXiv 1905.00414); the debiased form: Nguyen et al. 2021 (arXiv 2010.15327).
 
@@ -36,9 +37,10 @@ def linear_cka(left: Tensor, right: Tensor, debiased: bool = False) -> float:
     """
     least = 4 if debiased else 2
     if left.ndim != 2 or right.ndim != 2 or len(left) != len(right) or len(left) < least:
-        raise ValueError(
-            f"`left` and `right` must be (N, D) and (N, E) with the same N of at least {least}, found "
-            f"{tuple(left.shape)} and {tuple(right.shape)}. Pool features to one row per sample."
+        raise InputError(
+            "left",
+            f"and `right` must be (N, D) and (N, E) with the same N of at least {least}, found "
+            f"{tuple(left.shape)} and {tuple(right.shape)}. Pool features to one row per sample.",
         )
     product = _unbiased_product if debiased else _product
     x, y = (side.detach().to(accumulator(side.device)) for side in (left, right))

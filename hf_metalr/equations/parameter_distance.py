@@ -8,6 +8,7 @@ import math
 from torch import Tensor
 
 from hf_metalr.equations.hypergradient import accumulator
+from hf_metalr.errors import InputError
 
 
 def mean_absolute_difference(left: Tensor, right: Tensor) -> float:
@@ -18,7 +19,7 @@ def mean_absolute_difference(left: Tensor, right: Tensor) -> float:
         right: same shape.
 
     Raises:
-        ValueError: the shapes differ, or the tensors are empty.
+        InputError: the shapes differ, or the tensors are empty.
 
     Source: arXiv 2212.00399, the distance of the transferability of parameters.
 
@@ -114,7 +115,8 @@ def _wide(tensor: Tensor) -> Tensor:
 
 def _require_same_shape(left: Tensor, right: Tensor) -> None:
     if left.shape != right.shape or left.numel() == 0:
-        raise ValueError(
+        raise InputError(
+            None,
             f"Both tensors must have the same shape and at least one number, found {tuple(left.shape)} and "
-            f"{tuple(right.shape)}. Compare tensors of the same parameter."
+            f"{tuple(right.shape)}. Compare tensors of the same parameter.",
         )

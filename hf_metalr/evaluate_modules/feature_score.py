@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from hf_metalr import scores
+from hf_metalr.errors import InputError
 
 SCORES = tuple(name for name in scores.__all__ if not name.endswith("_hits"))
 """The names that can be loaded: every score that is one number."""
@@ -38,7 +39,7 @@ class FeatureScore(evaluate.Metric):
     one Python float under the name of the score.
 
     Raises:
-        ValueError: a configuration name that is no score, class labels that are not whole numbers, or what the score
+        InputError: a configuration name that is no score, class labels that are not whole numbers, or what the score
             itself refuses.
 
     Example:
@@ -50,7 +51,9 @@ class FeatureScore(evaluate.Metric):
 
     def _info(self) -> evaluate.MetricInfo:
         if self.config_name not in SCORES:
-            raise ValueError(f"The configuration name must be one of {', '.join(SCORES)}; found {self.config_name!r}.")
+            raise InputError(
+                None, f"The configuration name must be one of {', '.join(SCORES)}; found {self.config_name!r}."
+            )
         score = getattr(scores, self.config_name)
         inputs = [name for name in inspect.signature(score).parameters if name in _PER_SAMPLE]
         choices: list[dict[str, Any]] = [{}]
@@ -74,8 +77,9 @@ def _tensor(name: str, values: Any) -> Tensor:
     if numbers.ndim != 1 or _NUMBER not in _PER_SAMPLE[name]:
         return numbers
     if not torch.equal(numbers, numbers.round()):
-        raise ValueError(
-            f"`{name}` must be whole numbers where each sample has a single one, a class label; found "
-            f"{float(numbers[numbers != numbers.round()][0]):g}. Give regression targets as one list per sample."
+        raise InputError(
+            name,
+            f"must be whole numbers where each sample has a single one, a class label; found "
+            f"{float(numbers[numbers != numbers.round()][0]):g}. Give regression targets as one list per sample.",
         )
     return numbers.long()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hf_metalr.engine.no_trace import evaluation_mode, isolated_rng
+from hf_metalr.errors import InputError
 from hf_metalr.features.modules import head_module, layer_modules
 from hf_metalr.features.pooling import first_tensor, pool
 
@@ -39,7 +40,7 @@ def pooled_features(
         tower that the inputs do not reach, is left out.
 
     Raises:
-        ValueError: unknown or unreached `layers`, no batches, or an output that is not one row per sample.
+        InputError: unknown or unreached `layers`, no batches, or an output that is not one row per sample.
 
     Example:
         >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 3), nn.Flatten(), nn.Linear(64, 2))
@@ -52,7 +53,7 @@ def pooled_features(
     if layers is not None:
         unknown = [name for name in layers if name not in names]
         if unknown:
-            raise ValueError(f"`layers` must be among {names}, found {unknown}.")
+            raise InputError("layers", f"must be among {names}, found {unknown}.")
         names = [name for name in names if name in layers]
     collected: dict[str, list[Tensor]] = {name: [] for name in names}
     with ExitStack() as stack:
@@ -103,11 +104,11 @@ class _Batch:
     def keep(self, name: str, module: nn.Module, output: object) -> None:
         tensor = first_tensor(output)
         if tensor is None:
-            raise ValueError(f"The layer {name!r} returned {type(output).__name__} without a tensor in it.")
+            raise InputError(None, f"The layer {name!r} returned {type(output).__name__} without a tensor in it.")
         try:
             self.pooled[name] = pool(tensor, self.size, module, self.mask)  # of several calls the last counts
         except ValueError as error:
-            raise ValueError(f"Layer {name!r}: {error}") from error
+            raise InputError(None, f"Layer {name!r}: {error}") from error
 
 
 def _final_hooks(model: nn.Module, batch: _Batch) -> Iterator[torch.utils.hooks.RemovableHandle]:
@@ -137,10 +138,10 @@ def _moved(value: Any, like: Tensor) -> Any:
 def _joined(collected: dict[str, list[Tensor]], layers: Collection[str] | None) -> dict[str, Tensor]:
     most = max(map(len, collected.values()), default=0)
     if not most:
-        raise ValueError("`batches` is empty, or no layer of the model ran: there are no features.")
+        raise InputError("batches", "is empty, or no layer of the model ran: there are no features.")
     partial = [name for name, parts in collected.items() if len(parts) < most and (parts or layers is not None)]
     if partial:
-        raise ValueError(f"The layers {partial} did not run in every forward pass. Leave them out of `layers`.")
+        raise InputError(None, f"The layers {partial} did not run in every forward pass. Leave them out of `layers`.")
     return {name: torch.cat(parts) for name, parts in collected.items() if parts}
 
 

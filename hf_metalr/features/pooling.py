@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from hf_metalr.errors import InputError
+
 _CONVOLUTIONS = {3: nn.Conv1d, 4: nn.Conv2d, 5: nn.Conv3d}
 
 
@@ -36,7 +38,7 @@ def pool(output: Tensor, batch_size: int, module: nn.Module, mask: Tensor | None
         (B, C), float32, on the CPU.
 
     Raises:
-        ValueError: the first dimension holds no samples, samples cannot be told from tokens, or the mask does not
+        InputError: the first dimension holds no samples, samples cannot be told from tokens, or the mask does not
             belong to the tokens.
 
     Example:
@@ -48,9 +50,10 @@ def pool(output: Tensor, batch_size: int, module: nn.Module, mask: Tensor | None
         return output.cpu()
     if mask is not None:
         if output.ndim != 3 or output.shape[:2] != mask.shape:
-            raise ValueError(
-                f"`attention_mask` of shape {tuple(mask.shape)} does not belong to the output {tuple(output.shape)} of "
-                f"{type(module).__name__}: padding cannot be told from tokens. Leave this layer out of `layers`."
+            raise InputError(
+                "attention_mask",
+                f"of shape {tuple(mask.shape)} does not belong to the output {tuple(output.shape)} of "
+                f"{type(module).__name__}: padding cannot be told from tokens. Leave this layer out of `layers`.",
             )
         weights = mask.to(output)[..., None]
         return ((output * weights).sum(1) / weights.sum(1).clamp(min=1)).cpu()
@@ -62,15 +65,17 @@ def _samples_first(output: Tensor, batch_size: int, module: nn.Module) -> Tensor
     first, second = output.shape[0] if output.ndim else 0, output.shape[1] if output.ndim > 1 else 0
     if any(getattr(inner, "batch_first", True) is False for inner in module.modules()) and second == batch_size:
         if first == batch_size:
-            raise ValueError(
+            raise InputError(
+                None,
                 f"The output {tuple(output.shape)} of {type(module).__name__} has as many tokens as samples, and the "
-                "module may put either first. Choose another batch size."
+                "module may put either first. Choose another batch size.",
             )
         return output.transpose(0, 1)
     if output.ndim < 2 or first == 0 or first % batch_size:
-        raise ValueError(
+        raise InputError(
+            None,
             f"The output {tuple(output.shape)} of {type(module).__name__} has no dimension of {batch_size} samples in "
-            "front. Leave this layer out of `layers`."
+            "front. Leave this layer out of `layers`.",
         )
     return output if first == batch_size else output.reshape(batch_size, -1, *output.shape[2:])
 

@@ -12,6 +12,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
+from hf_metalr.errors import InputError
 from hf_metalr.hub.learned_rates import LEARNED_RATES_NAME, MOST_BYTES
 
 _NAME = r"[A-Za-z0-9][\w.-]*"
@@ -46,13 +47,14 @@ def locate(source: str, token: str | None = None) -> Path:
         token: of the Hub, for a private model; by default the one that is logged in.
 
     Raises:
-        ValueError: there is no such file, or the Hub's cannot be had.
+        InputError: there is no such file, or the Hub's cannot be had.
     """
     if Path(source).is_dir():
         if not (Path(source) / LEARNED_RATES_NAME).is_file():
-            raise ValueError(
+            raise InputError(
+                None,
                 f"init_lrs={source!r} is a folder without {LEARNED_RATES_NAME}, which `MetaLRTrainer` writes when it "
-                "has trained. Give the output_dir of such a run, or the file itself."
+                "has trained. Give the output_dir of such a run, or the file itself.",
             )
         return Path(source) / LEARNED_RATES_NAME
     return _download(source, token) if is_hub_id(source) else Path(source)
@@ -62,26 +64,32 @@ def _download(repo_id: str, token: str | None) -> Path:
     try:
         found = hf_hub_download(repo_id, LEARNED_RATES_NAME, token=token, dry_run=True)
         if found.file_size is not None and found.file_size > MOST_BYTES:  # None: cached, and read with a bound
-            raise ValueError(
+            raise InputError(
+                None,
                 f"init_lrs={repo_id!r}: its {LEARNED_RATES_NAME} must have at most {MOST_BYTES} bytes, found "
-                f"{found.file_size}. It is not what this package writes; use another model."
+                f"{found.file_size}. It is not what this package writes; use another model.",
             )
         return Path(hf_hub_download(repo_id, LEARNED_RATES_NAME, token=token))
     except RepositoryNotFoundError as error:
-        raise ValueError(
+        raise InputError(
+            None,
             f"init_lrs={repo_id!r} is neither a local path nor a model of the Hub that you may read. Correct its name, "
-            "or log in with `hf auth login` if it is private."
+            "or log in with `hf auth login` if it is private.",
         ) from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
-        raise ValueError(
+        raise InputError(
+            None,
             f"init_lrs={repo_id!r}: the Hub cannot be reached and {LEARNED_RATES_NAME} is not in the cache. Go online "
-            "once, or give the path of a copy."
+            "once, or give the path of a copy.",
         ) from error
     except EntryNotFoundError as error:
-        raise ValueError(
+        raise InputError(
+            None,
             f"init_lrs={repo_id!r} has no {LEARNED_RATES_NAME}: it was not pushed by `MetaLRTrainer`. Use a model "
-            "that was (tag `metalr`)."
+            "that was (tag `metalr`).",
         ) from error
     except HfHubHTTPError as error:
         status = error.response.status_code
-        raise ValueError(f"init_lrs={repo_id!r}: the Hub refused {LEARNED_RATES_NAME} (status {status}).") from error
+        raise InputError(
+            None, f"init_lrs={repo_id!r}: the Hub refused {LEARNED_RATES_NAME} (status {status})."
+        ) from error

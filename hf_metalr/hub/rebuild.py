@@ -5,6 +5,7 @@ from pathlib import Path
 import yaml
 from huggingface_hub import ModelCard
 
+from hf_metalr.errors import InputError
 from hf_metalr.hub.card import card_facts
 from hf_metalr.hub.figure import FIGURE_NAME
 from hf_metalr.hub.learned_rates import LearnedRates
@@ -33,7 +34,7 @@ def rebuilt_facts(
         repo_id: where the Hub has the model.
 
     Raises:
-        ValueError: there is an old card whose metadata cannot be read.
+        InputError: there is an old card whose metadata cannot be read.
     """
     old = _old_card(folder / CARD_NAME)
     data = {} if old is None else old.data.to_dict()
@@ -56,4 +57,4 @@ def _old_card(path: Path) -> ModelCard | None:
         return ModelCard.load(path)
     except (ValueError, yaml.YAMLError) as error:
         words = " ".join(str(error).split())[:200]
-        raise ValueError(f"{path} has metadata that cannot be read ({words}). Mend or remove it.") from error
+        raise InputError(None, f"{path} has metadata that cannot be read ({words}). Mend or remove it.") from error

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from hf_metalr.errors import InputError
 from hf_metalr.layer_groups.parameter_names import unwrap, without_adapter
 from hf_metalr.layer_groups.patterns import match_patterns
 from hf_metalr.layer_groups.placement import HEAD, Unit, place
@@ -53,7 +54,7 @@ def make_layer_groups(
         layer is tied to its embeddings, or a bare backbone, has none.
 
     Raises:
-        ValueError: the grouping is unknown, the model has no trainable parameter, a name occurs twice, or a pattern
+        InputError: the grouping is unknown, the model has no trainable parameter, a name occurs twice, or a pattern
             is invalid or matches nothing (the message shows near misses).
 
     Example:
@@ -64,9 +65,9 @@ def make_layer_groups(
         ['backbone', 'head']
     """
     if not isinstance(grouping, Mapping) and grouping not in GROUPINGS:
-        raise ValueError(
-            f"`layer_groups` must be one of {', '.join(map(repr, GROUPINGS))} or a mapping regex -> group name, "
-            f"found {grouping!r}."
+        raise InputError(
+            "layer_groups",
+            f"must be one of {', '.join(map(repr, GROUPINGS))} or a mapping regex -> group name, found {grouping!r}.",
         )
     all_names, trainable = _names(named_parameters)
     paths = unwrap(all_names)
@@ -95,22 +96,24 @@ def _names(named_parameters: Iterable[str] | nn.Module) -> tuple[list[str], froz
         names = [name for name, _ in parameters]
         trainable = frozenset(name for name, parameter in parameters if parameter.requires_grad)
         if not trainable:
-            raise ValueError(
-                f"`named_parameters`: the model {type(named_parameters).__name__} has no trainable parameter "
-                f"({len(names)} frozen). Set `requires_grad_(True)` on what is to be trained."
+            raise InputError(
+                "named_parameters",
+                f"the model {type(named_parameters).__name__} has no trainable parameter "
+                f"({len(names)} frozen). Set `requires_grad_(True)` on what is to be trained.",
             )
         return names, trainable
     if isinstance(named_parameters, str):
-        raise ValueError(
-            f"`named_parameters` must be a model or several parameter names, found the text {named_parameters!r}. "
-            "Put a single name into a list."
+        raise InputError(
+            "named_parameters",
+            f"must be a model or several parameter names, found the text {named_parameters!r}. "
+            "Put a single name into a list.",
         )
     names = list(named_parameters)
     if not names:
-        raise ValueError("`named_parameters` is empty: there is no trainable parameter to group.")
+        raise InputError("named_parameters", "is empty: there is no trainable parameter to group.")
     if len(set(names)) < len(names):
         repeated = sorted({name for name in names if names.count(name) > 1})
-        raise ValueError(f"`named_parameters` must be unique, found repeated {repeated[:3]}.")
+        raise InputError("named_parameters", f"must be unique, found repeated {repeated[:3]}.")
     return names, frozenset(names)
 
 

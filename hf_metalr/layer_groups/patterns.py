@@ -4,6 +4,8 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 
+from hf_metalr.errors import InputError
+
 _NEAR_MISSES = 3
 # Looser than difflib's 0.6: what is compared is a regular expression with its special signs removed.
 _CUTOFF = 0.5
@@ -15,12 +17,12 @@ def match_patterns(patterns: Mapping[str, str], names: Sequence[str], unwrapped:
     A pattern may speak of the name as given or of the name without the wrappers of torch and PEFT.
 
     Raises:
-        ValueError: the mapping is empty, an expression is invalid, a group name is no log key, or a pattern matches
+        InputError: the mapping is empty, an expression is invalid, a group name is no log key, or a pattern matches
             nothing or only what earlier patterns took.
     """
     if not patterns:
-        raise ValueError(
-            "`layer_groups` is an empty mapping. Give regex -> group name, or 'stage', 'block' or 'tensor'."
+        raise InputError(
+            "layer_groups", "is an empty mapping. Give regex -> group name, or 'stage', 'block' or 'tensor'."
         )
     winners: list[str | None] = [None] * len(names)
     for pattern, group in patterns.items():
@@ -32,15 +34,17 @@ def match_patterns(patterns: Mapping[str, str], names: Sequence[str], unwrapped:
             if expression.search(name) or expression.search(short)
         ]
         if not found:
-            raise ValueError(
-                f"`layer_groups`: the pattern {pattern!r} (for the group {group!r}) matches no trainable parameter. "
-                f"{_near_misses(pattern, names)}"
+            raise InputError(
+                "layer_groups",
+                f"the pattern {pattern!r} (for the group {group!r}) matches no trainable parameter. "
+                f"{_near_misses(pattern, names)}",
             )
         free = [position for position in found if winners[position] is None]
         if not free:
-            raise ValueError(
-                f"`layer_groups`: the pattern {pattern!r} (for the group {group!r}) matches only parameters that "
-                "earlier patterns took; the first match wins. Put it before them or remove it."
+            raise InputError(
+                "layer_groups",
+                f"the pattern {pattern!r} (for the group {group!r}) matches only parameters that "
+                "earlier patterns took; the first match wins. Put it before them or remove it.",
             )
         for position in free:
             winners[position] = group
@@ -49,18 +53,19 @@ def match_patterns(patterns: Mapping[str, str], names: Sequence[str], unwrapped:
 
 def _compile(pattern: str) -> re.Pattern[str]:
     if not isinstance(pattern, str):
-        raise ValueError(f"`layer_groups` maps regular expressions (str) to group names, but has the key {pattern!r}.")
+        raise InputError("layer_groups", f"maps regular expressions (str) to group names, but has the key {pattern!r}.")
     try:
         return re.compile(pattern)
     except re.error as error:
-        raise ValueError(f"`layer_groups`: {pattern!r} is not a valid regular expression: {error}.") from error
+        raise InputError("layer_groups", f"{pattern!r} is not a valid regular expression: {error}.") from error
 
 
 def _check_group_name(pattern: str, group: str) -> None:
     if not isinstance(group, str) or not re.fullmatch(r"[^\s/]+", group):
-        raise ValueError(
-            f"`layer_groups`: the group name of {pattern!r} must be a text without spaces and '/' (it becomes the log "
-            f"key 'lr/<name>'), found {group!r}."
+        raise InputError(
+            "layer_groups",
+            f"the group name of {pattern!r} must be a text without spaces and '/' (it becomes the log "
+            f"key 'lr/<name>'), found {group!r}.",
         )
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from sklearn.metrics import f1_score, recall_score, roc_auc_score
 from transformers import EvalPrediction
 
+from hf_metalr.errors import InputError
+
 DESCRIPTION = "Accuracy, balanced accuracy, macro F1 and AUROC of a single-label classifier."
 INPUTS_DESCRIPTION = """
 Args:
@@ -36,7 +38,7 @@ class ClassificationMetrics(evaluate.Metric):
     All four are Python floats, and all four keys are always there.
 
     Raises:
-        ValueError: scores that are not finite or not a row per sample with at least two columns, references that are
+        InputError: scores that are not finite or not a row per sample with at least two columns, references that are
             no class index, no samples at all, or rows that are no probabilities although `from_logits` is False.
 
     Example:
@@ -114,28 +116,32 @@ def _one_vs_rest_auroc(scores: np.ndarray, labels: np.ndarray) -> float:
 
 def _check(scores: np.ndarray, labels: np.ndarray, from_logits: bool) -> None:
     if len(labels) == 0:
-        raise ValueError("`references` must hold at least one sample, found none. Is the evaluation set empty?")
+        raise InputError("references", "must hold at least one sample, found none. Is the evaluation set empty?")
     if scores.ndim != 2 or scores.shape[1] < 2:
-        raise ValueError(
-            f"`predictions` must hold one row per sample with a score for each of at least two classes, found shape "
-            f"{scores.shape}. For a single sigmoid output z pass the two columns (0, z)."
+        raise InputError(
+            "predictions",
+            f"must hold one row per sample with a score for each of at least two classes, found shape "
+            f"{scores.shape}. For a single sigmoid output z pass the two columns (0, z).",
         )
     if not np.isfinite(scores).all():
         bad = int((~np.isfinite(scores)).any(axis=1).sum())
-        raise ValueError(
-            f"`predictions` must be finite, found {bad} of {len(scores)} rows with NaN or infinity. The model has "
-            f"diverged: lower `learning_rate` or `max_lr`, or clip gradients with `max_grad_norm`."
+        raise InputError(
+            "predictions",
+            f"must be finite, found {bad} of {len(scores)} rows with NaN or infinity. The model has "
+            f"diverged: lower `learning_rate` or `max_lr`, or clip gradients with `max_grad_norm`.",
         )
     if labels.min() < 0 or labels.max() >= scores.shape[1]:
-        raise ValueError(
-            f"`references` must be class indices from 0 to {scores.shape[1] - 1}, found {labels.min()} to "
-            f"{labels.max()}. Give the model as many labels as the data set has (`num_labels`)."
+        raise InputError(
+            "references",
+            f"must be class indices from 0 to {scores.shape[1] - 1}, found {labels.min()} to "
+            f"{labels.max()}. Give the model as many labels as the data set has (`num_labels`).",
         )
     if from_logits:
         return
     if scores.min() < 0 or np.abs(scores.sum(axis=1) - 1).max() > PROBABILITY_SUM_TOLERANCE:
-        raise ValueError(
-            "`predictions` must be probabilities when `from_logits` is False: non-negative rows that sum to 1, found "
+        raise InputError(
+            "predictions",
+            "must be probabilities when `from_logits` is False: non-negative rows that sum to 1, found "
             f"values from {scores.min():g} and sums from {scores.sum(axis=1).min():g} to "
-            f"{scores.sum(axis=1).max():g}. Pass logits with `from_logits=True`."
+            f"{scores.sum(axis=1).max():g}. Pass logits with `from_logits=True`.",
         )

@@ -7,6 +7,8 @@ import evaluate
 import numpy as np
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
+from hf_metalr.errors import InputError
+
 DESCRIPTION = "Mean average precision, macro AUROC, macro and micro F1 and exact match of a multi-label classifier."
 INPUTS_DESCRIPTION = """
 Args:
@@ -27,7 +29,7 @@ class MultiLabelMetrics(evaluate.Metric):
     All five are Python floats, and all five keys are always there; a mean over no label is NaN.
 
     Raises:
-        ValueError: no samples, logits and references of different shapes, logits that are not finite, or references
+        InputError: no samples, logits and references of different shapes, logits that are not finite, or references
             other than 0 and 1.
 
     Example:
@@ -72,17 +74,19 @@ def _mean(values: list[float]) -> float:
 
 def _check(logits: np.ndarray, labels: np.ndarray) -> None:
     if not len(labels):
-        raise ValueError("`references` must hold at least one sample, found none. Is the evaluation set empty?")
+        raise InputError("references", "must hold at least one sample, found none. Is the evaluation set empty?")
     if logits.ndim != 2 or logits.shape != labels.shape:
-        raise ValueError(
-            f"`predictions` and `references` must have one row per sample and one column per label, found shapes "
-            f"{logits.shape} and {labels.shape}."
+        raise InputError(
+            "predictions",
+            f"and `references` must have one row per sample and one column per label, found shapes "
+            f"{logits.shape} and {labels.shape}.",
         )
     if not np.isfinite(logits).all():
-        raise ValueError(
-            f"`predictions` must be finite, found {int((~np.isfinite(logits)).any(axis=1).sum())} of {len(logits)} "
-            "rows with NaN or infinity. The model has diverged: lower `learning_rate` or `max_lr`."
+        raise InputError(
+            "predictions",
+            f"must be finite, found {int((~np.isfinite(logits)).any(axis=1).sum())} of {len(logits)} "
+            "rows with NaN or infinity. The model has diverged: lower `learning_rate` or `max_lr`.",
         )
     if not np.isin(labels, (0, 1)).all():
         strange = labels[~np.isin(labels, (0, 1))][0]
-        raise ValueError(f"`references` must be 0 or 1 for every label, found {strange:g}.")
+        raise InputError("references", f"must be 0 or 1 for every label, found {strange:g}.")

@@ -6,6 +6,8 @@ import datasets
 import evaluate
 import numpy as np
 
+from hf_metalr.errors import InputError
+
 DESCRIPTION = "Mean absolute error, root of the mean squared error, R² and Spearman's rank correlation."
 INPUTS_DESCRIPTION = """
 Args:
@@ -21,7 +23,7 @@ class RegressionMetrics(evaluate.Metric):
     `spearman` is NaN where all targets or all predictions agree, because nothing is ordered then.
 
     Raises:
-        ValueError: no samples, different numbers of predictions and references, or a value that is not finite.
+        InputError: no samples, different numbers of predictions and references, or a value that is not finite.
 
     Example:
         >>> metric = RegressionMetrics()
@@ -67,12 +69,13 @@ def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 def _check(answers: np.ndarray, targets: np.ndarray) -> None:
     if not len(targets):
-        raise ValueError("`references` must hold at least one sample, found none. Is the evaluation set empty?")
+        raise InputError("references", "must hold at least one sample, found none. Is the evaluation set empty?")
     if answers.shape != targets.shape or answers.ndim != 1:
-        raise ValueError(f"One number per sample is needed, found shapes {answers.shape} and {targets.shape}.")
+        raise InputError(None, f"One number per sample is needed, found shapes {answers.shape} and {targets.shape}.")
     for name, values in (("predictions", answers), ("references", targets)):
         if not np.isfinite(values).all():
-            raise ValueError(
-                f"`{name}` must be finite, found {int((~np.isfinite(values)).sum())} of {len(values)} that are not. "
-                "Has the model diverged? Lower `learning_rate` or `max_lr`."
+            raise InputError(
+                name,
+                f"must be finite, found {int((~np.isfinite(values)).sum())} of {len(values)} that are not. "
+                "Has the model diverged? Lower `learning_rate` or `max_lr`.",
             )

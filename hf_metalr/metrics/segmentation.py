@@ -6,6 +6,8 @@ import datasets
 import evaluate
 import numpy as np
 
+from hf_metalr.errors import InputError
+
 DESCRIPTION = "Mean IoU, mean Dice and pixel accuracy of a semantic segmentation."
 INPUTS_DESCRIPTION = """
 Args:
@@ -24,7 +26,7 @@ class SegmentationMetrics(evaluate.Metric):
     classes that occur in the truth or the answers; `mean_dice_foreground` leaves class 0, the background, out.
 
     Raises:
-        ValueError: maps of different sizes, or a class number outside 0 … num_labels − 1.
+        InputError: maps of different sizes, or a class number outside 0 … num_labels − 1.
 
     Example:
         >>> metric = SegmentationMetrics()
@@ -65,16 +67,18 @@ def confusion_matrix(answers: np.ndarray, truth: np.ndarray, num_labels: int, ig
         (num_labels, num_labels) int64, rows by truth.
 
     Raises:
-        ValueError: different shapes, or a class number out of range.
+        InputError: different shapes, or a class number out of range.
     """
     if answers.shape != truth.shape:
-        raise ValueError(f"Class maps must have the size of their masks, found {answers.shape} and {truth.shape}.")
+        raise InputError(
+            None, f"Class maps must have the size of their masks, found {answers.shape} and {truth.shape}."
+        )
     counted = truth != ignore_index
     rows, columns = truth[counted].astype(np.int64), answers[counted].astype(np.int64)
     for name, values in (("references", rows), ("predictions", columns)):
         if len(values) and not 0 <= values.min() <= values.max() < num_labels:
-            raise ValueError(
-                f"`{name}` must hold classes from 0 to {num_labels - 1}, found {values.min()} to {values.max()}."
+            raise InputError(
+                name, f"must hold classes from 0 to {num_labels - 1}, found {values.min()} to {values.max()}."
             )
     return np.bincount(rows * num_labels + columns, minlength=num_labels**2).reshape(num_labels, num_labels)
 

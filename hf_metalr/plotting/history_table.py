@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from hf_metalr.errors import InputError
+
 HistoryRow = Mapping[str, Any]
 """One row of `metalr_history.jsonl`: at least `step` and `base_lr`, a mapping from layer group to learned base rate."""
 
@@ -39,35 +41,38 @@ def read_table(rows: Sequence[HistoryRow]) -> HistoryTable:
     """Collect the rows.
 
     Raises:
-        ValueError: no row, a row without rates, layer groups that differ between rows, steps that do not increase, or
+        InputError: no row, a row without rates, layer groups that differ between rows, steps that do not increase, or
             no rate above 0.
     """
     if not rows:
-        raise ValueError("`rows` must hold at least one meta step, found none. Did the run end before the first one?")
+        raise InputError("rows", "must hold at least one meta step, found none. Did the run end before the first one?")
     for row in rows:
         rates = row.get("base_lr")
         if not isinstance(rates, Mapping) or not rates or not all(map(_is_rate, rates.values())):
-            raise ValueError(
-                "`rows` must hold 'base_lr', an object from layer group to a number of at least 0, found "
-                f"{str(rates)[:80]} at step {row.get('step')}. Mend the file or train anew."
+            raise InputError(
+                "rows",
+                "must hold 'base_lr', an object from layer group to a number of at least 0, found "
+                f"{str(rates)[:80]} at step {row.get('step')}. Mend the file or train anew.",
             )
     groups = tuple(rows[0]["base_lr"])
     for row in rows:
         if tuple(row["base_lr"]) != groups:
-            raise ValueError(
-                f"`rows` must name the same layer groups in the same order, found {list(row['base_lr'])} at step "
-                f"{row['step']} after {list(groups)} at step {rows[0]['step']}. Plot each run by itself."
+            raise InputError(
+                "rows",
+                f"must name the same layer groups in the same order, found {list(row['base_lr'])} at step "
+                f"{row['step']} after {list(groups)} at step {rows[0]['step']}. Plot each run by itself.",
             )
     steps = np.array([row["step"] for row in rows])
     if (np.diff(steps) <= 0).any():
-        raise ValueError(
-            f"`rows` must have increasing steps, found {steps.tolist()[:10]}. "
-            "Plot each run by itself, oldest row first."
+        raise InputError(
+            "rows",
+            f"must have increasing steps, found {steps.tolist()[:10]}. Plot each run by itself, oldest row first.",
         )
     lrs = np.array([[row["base_lr"][group] for row in rows] for group in groups], dtype=float)
     if not (lrs > 0).any():
-        raise ValueError(
-            "`rows` must hold a rate above 0 to draw on a logarithmic axis, found none. Did the run freeze every group?"
+        raise InputError(
+            "rows",
+            "must hold a rate above 0 to draw on a logarithmic axis, found none. Did the run freeze every group?",
         )
     slopes = np.array([[_log_hypergradient(row, group) for row in rows] for group in groups])
     return HistoryTable(steps, groups, np.where(lrs > 0, lrs, np.nan), slopes)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hf_metalr.errors import InputError
 from hf_metalr.plotting.canvas import GREY, NORMAL, SMALL, require_matplotlib
 from hf_metalr.plotting.history_table import HistoryRow, read_table
 from hf_metalr.plotting.layer_map import draw_map
@@ -36,12 +37,12 @@ def plot_hypergradients(rows: Sequence[HistoryRow], head_groups: Collection[str]
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: as `plot_learning_rates`, or no row holds a hypergradient.
+        InputError: as `plot_learning_rates`, or no row holds a hypergradient.
     """
     table = read_table(rows)
     if not np.isfinite(table.log_hypergradients).any():
-        raise ValueError(
-            "`rows` must hold at least one finite 'hypergradient', found none. Was every meta step skipped?"
+        raise InputError(
+            "rows", "must hold at least one finite 'hypergradient', found none. Was every meta step skipped?"
         )
     require_matplotlib()
     from matplotlib.colors import AsinhNorm

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hf_metalr.errors import InputError
 from hf_metalr.plotting.canvas import BODY_COLOUR, GREY, HEAD_COLOUR, NORMAL, SMALL, new_figure
 from hf_metalr.plotting.names import shortened
 
@@ -58,10 +59,10 @@ def plot_ranking(
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: no models.
+        InputError: no models.
     """
     if not dots:
-        raise ValueError("`dots` must hold at least one model with a defined score.")
+        raise InputError("dots", "must hold at least one model with a defined score.")
     figure, axes = new_figure(INCHES, 1.2 + INCHES_PER_MODEL * max(len(dots), 3))
     _draw_tie_groups(axes, dots)
     for row, dot in enumerate(dots):

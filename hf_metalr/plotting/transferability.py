@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hf_metalr.errors import InputError
 from hf_metalr.plotting.canvas import BODY_COLOUR, GREY, HEAD_COLOUR, LARGE, NORMAL, SMALL, WIDTH, new_figure
 from hf_metalr.plotting.line_labels import spread
 from hf_metalr.plotting.rate_axis import LEAST_FACTOR
@@ -47,7 +48,7 @@ def plot_transferability(
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: the lengths differ, or no layer has a finite T above 0.
+        InputError: the lengths differ, or no layer has a finite T above 0.
     """
     _require_drawable(names, values, intervals)
     width = min(max(WIDTH, 1.6 + INCHES_PER_LAYER * len(names)), MOST_INCHES)
@@ -72,12 +73,13 @@ def plot_transferability(
 
 def _require_drawable(names: Sequence[str], values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> None:
     if not len(names) == len(values) == len(intervals):
-        raise ValueError(
+        raise InputError(
+            None,
             "`names`, `values` and `intervals` must be equally long, "
-            f"found {len(names)}, {len(values)} and {len(intervals)}."
+            f"found {len(names)}, {len(values)} and {len(intervals)}.",
         )
     if not any(math.isfinite(value) and value > 0 for value in values):
-        raise ValueError("`values` must hold a finite T above 0 to draw, found none. Did no layer move?")
+        raise InputError("values", "must hold a finite T above 0 to draw, found none. Did no layer move?")
 
 
 def _draw_body(axes: "Axes", places: np.ndarray, heights: np.ndarray, band: np.ndarray) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 
 from hf_metalr.data.tasks import Modality
 from hf_metalr.engine.no_trace import isolated_rng, mixed_seed
+from hf_metalr.errors import InputError
 from hf_metalr.layer_groups import make_layer_groups
 from hf_metalr.loading import first_line, own_auto_class, own_code, quiet_loading, read_config, require_trust
 
@@ -40,15 +41,16 @@ class Checkpoint:
         """Read the configuration and the processor.
 
         Raises:
-            ValueError: there is no such model, it takes other inputs, or it has no processor.
+            InputError: there is no such model, it takes other inputs, or it has no processor.
         """
         place = os.fspath(source)
         config = read_config(place, trust_remote_code, "`models`:")
         found = _modality(config, modality)
         if found != modality:
-            raise ValueError(
-                f"`models`: {place!r} ({config.model_type}) takes {found}s, but the data set holds {modality}s. Choose "
-                f"a model for {modality}s, or another `input_column`."
+            raise InputError(
+                "models",
+                f"{place!r} ({config.model_type}) takes {found}s, but the data set holds {modality}s. Choose "
+                f"a model for {modality}s, or another `input_column`.",
             )
         processor = _processor(place, modality, trust_remote_code)
         return cls(name, place, modality, config, processor, trust_remote_code)
@@ -57,7 +59,7 @@ class Checkpoint:
         """Return the model and whether it has a trained head for other classes.
 
         Raises:
-            ValueError: the weights cannot be read, or lack a part of the backbone, which would be random.
+            InputError: the weights cannot be read, or lack a part of the backbone, which would be random.
         """
         with quiet_loading():
             try:
@@ -66,16 +68,17 @@ class Checkpoint:
                 )
             except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
                 require_trust(self.source, error)
-                raise ValueError(
-                    f"`models`: the weights of {self.source!r} cannot be read ({first_line(error)})"
+                raise InputError(
+                    "models", f"the weights of {self.source!r} cannot be read ({first_line(error)})"
                 ) from error
         missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
         head = {name for group in make_layer_groups(model) if group.is_head for name in group.parameter_names}
         lost = [name for name in missing - head if not any(word in name for word in _UNUSED)]
         if lost:
-            raise ValueError(
-                f"`models`: {self.source!r} lacks {len(lost)} tensors of its backbone, such as {min(lost)!r}; they "
-                "would be ranked with random values. Save the model anew with save_pretrained."
+            raise InputError(
+                "models",
+                f"{self.source!r} lacks {len(lost)} tensors of its backbone, such as {min(lost)!r}; they "
+                "would be ranked with random values. Save the model anew with save_pretrained.",
             )
         return self._tower(model), self._is_classifier() and not missing & head
 
@@ -105,7 +108,7 @@ class Checkpoint:
         if isinstance(tower, nn.Module) and (takes != self.modality or not self._is_classifier()):
             return tower
         if takes != self.modality:
-            raise ValueError(f"`models`: {self.source!r} has no part that takes {self.modality}s alone.")
+            raise InputError("models", f"{self.source!r} has no part that takes {self.modality}s alone.")
         return model
 
 
@@ -130,12 +133,13 @@ def _processor(place: str, modality: Modality, trust_remote_code: bool) -> Any:
         processor = auto.from_pretrained(place, trust_remote_code=trust_remote_code)
         if modality == "text" and len(processor) <= len(processor.all_special_tokens):
             # Without its files Transformers makes a tokenizer that knows special tokens alone.
-            raise ValueError("its vocabulary is empty")
+            raise InputError(None, "its vocabulary is empty")
         return processor
     except (OSError, ValueError, ImportError) as error:
         require_trust(place, error)
-        raise ValueError(
-            f"`models`: {place!r} has no {kind} ({first_line(error)}). Features of wrongly prepared {modality}s would "
+        raise InputError(
+            "models",
+            f"{place!r} has no {kind} ({first_line(error)}). Features of wrongly prepared {modality}s would "
             f"mislead, so none is assumed: save that of the model it was trained from beside it, as in "
-            f"{auto.__name__}.from_pretrained(base_model).save_pretrained({place!r})."
+            f"{auto.__name__}.from_pretrained(base_model).save_pretrained({place!r}).",
         ) from error

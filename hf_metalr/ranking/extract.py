@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from hf_metalr.errors import InputError
 from hf_metalr.features import pooled_features
 from hf_metalr.ranking.cache import cache_path, read_features, weights_hash, write_features
 from hf_metalr.ranking.parallel import gather_results, own_part, process_state, progress
@@ -28,7 +29,7 @@ def extract_features(
     Processes take whole batches, so that any number of them computes the same batches and the same features.
 
     Raises:
-        ValueError: an input cannot be read, or features are not finite.
+        InputError: an input cannot be read, or features are not finite.
     """
     path, parts = _cache_file(backbone, samples, batch_size, cache_dir)
     stored = read_features(path, parts, len(samples)) if path else None
@@ -41,9 +42,10 @@ def extract_features(
     features = {name: torch.cat([shard[name] for shard in shards if shard]) for name in names}
     bad = [name for name, feature in features.items() if not torch.isfinite(feature).all()]
     if bad:
-        raise ValueError(
-            f"`models`: {backbone.name!r} has features that are not finite, first in {bad[0]!r}. Compute them in "
-            "float32, without `dtype`."
+        raise InputError(
+            "models",
+            f"{backbone.name!r} has features that are not finite, first in {bad[0]!r}. Compute them in "
+            "float32, without `dtype`.",
         )
     if path and process_state().is_main_process:
         write_features(path, parts, features)

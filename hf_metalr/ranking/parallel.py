@@ -9,6 +9,8 @@ from accelerate import PartialState
 from accelerate.utils import gather_object, parse_flag_from_env
 from transformers.utils import logging
 
+from hf_metalr.errors import InputError
+
 T = TypeVar("T")
 
 
@@ -21,7 +23,7 @@ def gather_results(make: Callable[[], T]) -> list[T]:
     """Run on every process and return all results in the order of the processes, on every process.
 
     Raises:
-        ValueError: of the function, on every process: were it raised on one alone, the others would wait for ever.
+        InputError: of the function, on every process: were it raised on one alone, the others would wait for ever.
     """
     if process_state().num_processes == 1:
         return [make()]
@@ -32,7 +34,7 @@ def gather_results(make: Callable[[], T]) -> list[T]:
     everyone = gather_object([own])
     failed = next((message for _, message in everyone if message), None)
     if failed is not None:
-        raise ValueError(failed)
+        raise InputError(None, failed)
     return [result for result, _ in everyone]
 
 

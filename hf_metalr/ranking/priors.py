@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from hf_metalr.errors import InputError
+
 # Top-1 accuracy on the validation images, in percent, as the authors' repositories publish it for these weights
 # (facebookresearch/ConvNeXt, microsoft/Swin-Transformer, facebookresearch/deit, sail-sg/poolformer, and the MobileNet
 # page of tensorflow/models). Only supervised models whose Hub weights are those of that table.
@@ -47,17 +49,17 @@ def checked_priors(priors: Mapping[str, float] | None, names: Sequence[str]) -> 
     """Return the user's priors as floats.
 
     Raises:
-        ValueError: a prior of a model that is not ranked, or one that is no finite number.
+        InputError: a prior of a model that is not ranked, or one that is no finite number.
     """
     given = dict(priors or {})
     foreign = [name for name in given if name not in names]
     if foreign:
-        raise ValueError(f"`priors` must name models that are ranked, {list(names)}; found {foreign}.")
+        raise InputError("priors", f"must name models that are ranked, {list(names)}; found {foreign}.")
     wrong = {
         name: value
         for name, value in given.items()
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value)
     }
     if wrong:
-        raise ValueError(f"`priors` must be finite numbers, higher for better; found {wrong}.")
+        raise InputError("priors", f"must be finite numbers, higher for better; found {wrong}.")
     return {name: float(value) for name, value in given.items()}

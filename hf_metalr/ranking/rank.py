@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hf_metalr.errors import InputError
 from hf_metalr.features import LAST_HIDDEN_STATE
 from hf_metalr.layer_groups import make_layer_groups
 from hf_metalr.ranking.extract import SOURCE_PROBABILITIES, extract_features
@@ -99,7 +100,7 @@ def rank_backbones(
         The ranking: `print` it, `plot`, `save`, `to_markdown`, `to_csv`, `card_section`.
 
     Raises:
-        ValueError: unknown models, a model for other inputs, a data set without usable labels or with unreadable
+        InputError: unknown models, a model for other inputs, a data set without usable labels or with unreadable
             images (by row), too few samples in a class, or settings out of range. Nothing is written then.
     """
     settings = {"k": k, "folds": folds, "bootstraps": bootstraps, "batch_size": batch_size, "seed": seed}
@@ -143,15 +144,15 @@ def _check_settings(settings: Mapping[str, int], confidence: float) -> None:
     least = {"k": 1, "folds": 2, "bootstraps": 100, "batch_size": 1}
     for name, lowest in least.items():
         if settings[name] < lowest:
-            raise ValueError(f"`{name}` must be at least {lowest}, found {settings[name]}.")
+            raise InputError(name, f"must be at least {lowest}, found {settings[name]}.")
     if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must lie between 0 and 1, found {confidence}. 0.95 is usual.")
+        raise InputError("confidence", f"must lie between 0 and 1, found {confidence}. 0.95 is usual.")
 
 
 def _dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
     found = getattr(torch, dtype.removeprefix("torch."), None) if isinstance(dtype, str) else dtype
     if dtype is not None and not (isinstance(found, torch.dtype) and found.is_floating_point):
-        raise ValueError(f"`dtype` must be a floating dtype such as torch.bfloat16, found {dtype!r}.")
+        raise InputError("dtype", f"must be a floating dtype such as torch.bfloat16, found {dtype!r}.")
     return found
 
 
@@ -161,7 +162,7 @@ def _check_samples(samples: ScoredRows, names: Sequence[str], k: int, folds: int
     least = folds if LINEAR_PROBE in names else 2
     require_samples_per_class(samples.targets, least, samples.classes)
     if NEAREST_NEIGHBOR in names and k >= len(samples):
-        raise ValueError(f"`k` must be less than the number of samples, {len(samples)}; found {k}.")
+        raise InputError("k", f"must be less than the number of samples, {len(samples)}; found {k}.")
 
 
 def _estimates(
@@ -172,9 +173,10 @@ def _estimates(
     if LEEP in inputs and SOURCE_PROBABILITIES in features:
         inputs[LEEP] = features[SOURCE_PROBABILITIES]
     elif inputs.pop(LEEP, None) is not None and scorer.names[0] == LEEP:
-        raise ValueError(
-            f"`scores`: {LEEP} cannot order the table, since {backbone.name!r} has no trained head for other classes. "
-            "Put another score first."
+        raise InputError(
+            "scores",
+            f"{LEEP} cannot order the table, since {backbone.name!r} has no trained head for other classes. "
+            "Put another score first.",
         )
     shares = gather_results(
         lambda: {name: scorer.estimate(name, inputs[name], samples.targets) for name in own_part(list(inputs))}

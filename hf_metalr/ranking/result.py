@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hf_metalr.errors import InputError
 from hf_metalr.ranking import schema, text
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class Ranking:
         """Read a file that `save` wrote.
 
         Raises:
-            ValueError: the file is no ranking, of a later version, or its values are of wrong types or ranges.
+            InputError: the file is no ranking, of a later version, or its values are of wrong types or ranges.
         """
         return schema.load(Path(path))
 
@@ -144,13 +145,13 @@ class Ranking:
 
         Raises:
             ImportError: matplotlib is not installed.
-            ValueError: an unknown score.
+            InputError: an unknown score.
         """
         from hf_metalr.plotting.ranking import plot_ranking
 
         name = self.score_names[0] if score is None else score
         if name not in self.score_names:
-            raise ValueError(f"`score` must be one of {list(self.score_names)}, found {name!r}.")
+            raise InputError("score", f"must be one of {list(self.score_names)}, found {name!r}.")
         as_percent = name in text.ACCURACIES
         return plot_ranking(
             text.dots(self, name),

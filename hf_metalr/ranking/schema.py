@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hf_metalr.checked_json import write_object
+from hf_metalr.errors import InputError
 
 if TYPE_CHECKING:
     from hf_metalr.ranking.result import RankedBackbone, Ranking, Score
@@ -30,20 +31,20 @@ def load(path: Path) -> "Ranking":
     """Read and check a file.
 
     Raises:
-        ValueError: it is no ranking of this version, or its values are of wrong types or ranges.
+        InputError: it is no ranking of this version, or its values are of wrong types or ranges.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not a JSON file ({error}).") from error
+        raise InputError(None, f"{path} is not a JSON file ({error}).") from error
     if not isinstance(data, dict) or data.get("schema") != SCHEMA or data.get("version") != VERSION:
         found = {key: data.get(key) for key in ("schema", "version")} if isinstance(data, dict) else type(data).__name__
-        raise ValueError(f"{path} must be a ranking of schema {SCHEMA!r} version {VERSION}, found {found}.")
+        raise InputError(None, f"{path} must be a ranking of schema {SCHEMA!r} version {VERSION}, found {found}.")
     try:
         return _ranking(data)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"{path} is not a whole ranking: {reason}. It was edited or damaged.") from error
+        raise InputError(None, f"{path} is not a whole ranking: {reason}. It was edited or damaged.") from error
 
 
 def _ranking(data: Mapping[str, Any]) -> "Ranking":
@@ -52,10 +53,10 @@ def _ranking(data: Mapping[str, Any]) -> "Ranking":
     names = tuple(_of(str, name) for name in _of(list, data["score_names"]))
     models = tuple(_backbone(_of(dict, model), names) for model in _of(list, data["models"]))
     if not names or not models:
-        raise ValueError("it ranks no models by no score")
+        raise InputError(None, "it ranks no models by no score")
     confidence = _number(data["confidence"])
     if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must lie between 0 and 1, found {confidence}")
+        raise InputError("confidence", f"must lie between 0 and 1, found {confidence}")
     return Ranking(
         models=models,
         score_names=names,
@@ -91,25 +92,25 @@ def _score(data: Mapping[str, Any]) -> "Score":
     value, low, high = (_optional(data[key]) for key in ("value", "low", "high"))
     score = Score(value, low, high, _count(data["tie_group"]))
     if score.low is not None and score.high is not None and score.low > score.high:
-        raise ValueError(f"an interval from {score.low} to {score.high} has its ends the wrong way round")
+        raise InputError(None, f"an interval from {score.low} to {score.high} has its ends the wrong way round")
     return score
 
 
 def _of(kind: type, value: Any) -> Any:
     if not isinstance(value, kind):
-        raise ValueError(f"a {kind.__name__} is expected, found {value!r}"[:200])
+        raise InputError(None, f"a {kind.__name__} is expected, found {value!r}"[:200])
     return value
 
 
 def _known(name: str, names: tuple[str, ...]) -> str:
     if name not in names:
-        raise ValueError(f"the score {name!r} is none of `score_names`")
+        raise InputError(None, f"the score {name!r} is none of `score_names`")
     return name
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"a finite number is expected, found {value!r}")
+        raise InputError(None, f"a finite number is expected, found {value!r}")
     return float(value)
 
 
@@ -119,5 +120,5 @@ def _optional(value: Any) -> float | None:
 
 def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"a count of at least 1 is expected, found {value!r}")
+        raise InputError(None, f"a count of at least 1 is expected, found {value!r}")
     return value

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hf_metalr import scores as functions
+from hf_metalr.errors import InputError
 
 # A standard deviation of 30 values is known to 13 percent; each half sample costs as much as the score itself.
 HALF_SAMPLES = 30
@@ -147,18 +148,18 @@ def chosen_scores(names: Sequence[str] | None, task: str) -> tuple[str, ...]:
     """Return the scores to compute, the ordering one first; None takes all that the task allows.
 
     Raises:
-        ValueError: an unknown or repeated score, none, or one that needs classes where there are none.
+        InputError: an unknown or repeated score, none, or one that needs classes where there are none.
     """
     possible = OF_CLASSES if task == "classification" else (LOG_EVIDENCE,)
     if names is None:
         return possible
     if isinstance(names, str) or not names or len(set(names)) < len(names) or not set(names) <= set(OF_CLASSES):
-        raise ValueError(f"`scores` must be a list of different names among {list(OF_CLASSES)}, found {names!r}.")
+        raise InputError("scores", f"must be a list of different names among {list(OF_CLASSES)}, found {names!r}.")
     refused = [name for name in names if name not in possible]
     if refused:
-        raise ValueError(
-            f"`scores` must be ['{LOG_EVIDENCE}'] for {task} targets, which have no classes to tell apart; found "
-            f"{refused}."
+        raise InputError(
+            "scores",
+            f"must be ['{LOG_EVIDENCE}'] for {task} targets, which have no classes to tell apart; found {refused}.",
         )
     return tuple(names)
 

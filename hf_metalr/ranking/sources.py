@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from hf_metalr.data.tasks import Modality
+from hf_metalr.errors import InputError
 from hf_metalr.ranking.checkpoints import Checkpoint
 from hf_metalr.ranking.processors import Prepare, Processing
 
@@ -52,7 +53,7 @@ def find_candidates(
     """Check every model's configuration, input and processor, before the weights of any are read.
 
     Raises:
-        ValueError: no models, a name twice, an unknown model or one for other inputs, or no processor.
+        InputError: no models, a name twice, an unknown model or one for other inputs, or no processor.
     """
     candidates = []
     for name, source in _named(models).items():
@@ -64,9 +65,10 @@ def find_candidates(
                 twin = f"{name} (random)"
                 candidates.append(Candidate(twin, _loader(twin, checkpoint, processing, dtype, seed)))
         elif random_twins:
-            raise ValueError(
-                f"`random_twins` needs checkpoints, whose configuration tells how to begin anew; {name!r} is a module. "
-                "Put a randomly initialised module of its kind into `models` instead."
+            raise InputError(
+                "random_twins",
+                f"needs checkpoints, whose configuration tells how to begin anew; {name!r} is a module. "
+                "Put a randomly initialised module of its kind into `models` instead.",
             )
         else:
             candidates.append(_module_candidate(name, source, modality, dtype))
@@ -77,23 +79,25 @@ def _named(models: Any) -> dict[str, Any]:
     if isinstance(models, Mapping):
         named = {str(name): source for name, source in models.items()}
     elif isinstance(models, str | os.PathLike) or not isinstance(models, Sequence):
-        raise ValueError(
-            f"`models` must be a list of Hub ids or folders, or a mapping name -> model, found {models!r}. Put a "
-            "single one into a list."
+        raise InputError(
+            "models",
+            f"must be a list of Hub ids or folders, or a mapping name -> model, found {models!r}. Put a "
+            "single one into a list.",
         )
     else:
         names = [os.fspath(model) if isinstance(model, str | os.PathLike) else None for model in models]
         wrong = [model for model, name in zip(models, names, strict=True) if name is None]
         if wrong:
-            raise ValueError(
-                f"`models` must list Hub ids or folders, found {type(wrong[0]).__name__}. Name modules in a mapping: "
-                '{"my network": (module, processor)}.'
+            raise InputError(
+                "models",
+                f"must list Hub ids or folders, found {type(wrong[0]).__name__}. Name modules in a mapping: "
+                '{"my network": (module, processor)}.',
             )
         if len(set(names)) < len(names):
-            raise ValueError(f"`models` must not name a model twice, found {sorted(map(str, names))}.")
+            raise InputError("models", f"must not name a model twice, found {sorted(map(str, names))}.")
         named = {str(name): name for name in names}
     if not named:
-        raise ValueError("`models` must name at least one model, found none.")
+        raise InputError("models", "must name at least one model, found none.")
     return named
 
 
@@ -116,16 +120,18 @@ def _loader(
 
 def _module_candidate(name: str, source: Any, modality: Modality, dtype: torch.dtype | None) -> Candidate:
     if not isinstance(source, tuple) or len(source) != 2 or not isinstance(source[0], nn.Module):
-        raise ValueError(
+        raise InputError(
+            None,
             f"`models[{name!r}]` must be a Hub id, a folder, or a pair (module, processor), found "
-            f"{type(source).__name__}. The processor turns a list of images or texts into the module's input."
+            f"{type(source).__name__}. The processor turns a list of images or texts into the module's input.",
         )
     model, processor = source
     expected = {"image": "pixel_values", "text": "input_ids"}[modality]
     if getattr(model, "main_input_name", expected) != expected:
-        raise ValueError(
+        raise InputError(
+            None,
             f"`models[{name!r}]` takes {model.main_input_name}, but the data set holds {modality}s. Choose a model for "
-            f"{modality}s, or another `input_column`."
+            f"{modality}s, or another `input_column`.",
         )
     processing = Processing.of(processor, name)
     converted = model if dtype is None else None

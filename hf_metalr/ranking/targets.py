@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from hf_metalr.errors import InputError
+
 
 def of_kept_rows(targets: Tensor, task: str) -> Tensor:
     """Return the targets of the rows that are scored as the scores want them.
@@ -12,16 +14,16 @@ def of_kept_rows(targets: Tensor, task: str) -> Tensor:
     Numbers are centred, because LogME has no intercept; labels of a multi-label task that no row has are left out.
 
     Raises:
-        ValueError: all numbers are the same, or no row has a label.
+        InputError: all numbers are the same, or no row has a label.
     """
     if task == "regression":
         if targets.min() == targets.max():
-            raise ValueError(f"The targets of the scored rows must differ, found only {float(targets[0])}.")
+            raise InputError(None, f"The targets of the scored rows must differ, found only {float(targets[0])}.")
         return targets - targets.mean()
     if task == "multi-label":
         kept = targets[:, targets.any(dim=0) & ~targets.all(dim=0)]  # what all have tells nothing either
         if not kept.numel():
-            raise ValueError("The scored rows must differ in their labels, found the same labels in all.")
+            raise InputError(None, "The scored rows must differ in their labels, found the same labels in all.")
         return kept
     return targets
 
@@ -34,15 +36,17 @@ def require_samples_per_class(targets: Tensor, least: int, names: Sequence[str] 
 
     labels, counts = torch.unique(targets, return_counts=True)
     if len(labels) < 2:
-        raise ValueError(
+        raise InputError(
+            None,
             f"The scored rows must be of at least two classes, found only {shown(int(labels[0]))}. Raise "
-            "`max_samples`; of rows with the same input the first alone is scored."
+            "`max_samples`; of rows with the same input the first alone is scored.",
         )
     few = {int(label): int(count) for label, count in zip(labels, counts, strict=True) if count < least}
     if few:
         listed = ", ".join(f"{shown(label)}: {count}" for label, count in list(few.items())[:5])
-        raise ValueError(
+        raise InputError(
+            None,
             f"Each class must have at least {least} samples, one for each of the `folds` of the probe and a neighbour "
             f"for each; found {len(few)} with fewer ({listed}). Lower `folds`, raise `max_samples`, or drop these "
-            "classes; if these are numbers to predict, cast them to float."
+            "classes; if these are numbers to predict, cast them to float.",
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from hf_metalr.checked_json import is_finite, read_object
 from hf_metalr.engine.history import HISTORY_NAME, read_history
+from hf_metalr.errors import InputError
 from hf_metalr.hub import LEARNED_RATES_NAME, LayerRate, LearnedRates
 from hf_metalr.hub.card import duration, time_of_learning
 from hf_metalr.plotting.history_table import HistoryRow, read_table
@@ -55,7 +56,7 @@ def read_run(path: Path) -> Run:
     `config.json`, `trainer_state.json` (of the folder, else of its last checkpoint) and `*_results.json`.
 
     Raises:
-        ValueError: there is no history, or a file is damaged; `metalr.json` and the profile are checked value by value.
+        InputError: there is no history, or a file is damaged; `metalr.json` and the profile are checked value by value.
     """
     folder = path if path.is_dir() else path.parent
     rows = _history(path / HISTORY_NAME if path.is_dir() else path)
@@ -85,13 +86,14 @@ def _object(path: Path) -> dict[str, Any]:
 
 def _history(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
-        raise ValueError(
+        raise InputError(
+            None,
             f"{path} does not exist. MetaLRTrainer writes it into its output_dir at the first "
-            "meta step: name that folder or the file, or train for more steps."
+            "meta step: name that folder or the file, or train for more steps.",
         )
     rows = read_history(path)
     if not rows:
-        raise ValueError(f"{path} holds no meta step. The run ended before its first one: train for more steps.")
+        raise InputError(None, f"{path} holds no meta step. The run ended before its first one: train for more steps.")
     return rows
 
 

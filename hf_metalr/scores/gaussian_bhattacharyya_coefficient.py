@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from hf_metalr.errors import InputError
 from hf_metalr.scores.checks import checked_components, checked_features, checked_labels, one_hot
 from hf_metalr.scores.spectrum import principal_components
 
@@ -32,7 +33,7 @@ def gaussian_bhattacharyya_coefficient(features: Tensor, labels: Tensor, compone
         components: how many principal axes to keep; if the rank is smaller, all of them.
 
     Raises:
-        ValueError: features that are not a finite matrix, labels that are not two or more classes of its rows, a
+        InputError: features that are not a finite matrix, labels that are not two or more classes of its rows, a
             class with a single sample, which has no variance, or components below 1.
 
     Source: Pándy et al. (CVPR 2022, arXiv 2111.12780), equations 3 to 5, diagonal covariances, population variances.
@@ -48,9 +49,10 @@ def gaussian_bhattacharyya_coefficient(features: Tensor, labels: Tensor, compone
     counts = members.sum(dim=0)[:, None]
     if counts.min() < 2:
         alone = labels.to(indices.device)[counts[indices, 0] < 2].tolist()
-        raise ValueError(
-            f"`labels` must give each class at least two samples, which a variance needs; found one each of the "
-            f"classes {alone}. Leave them out."
+        raise InputError(
+            "labels",
+            f"must give each class at least two samples, which a variance needs; found one each of the "
+            f"classes {alone}. Leave them out.",
         )
     rows = principal_components(features, checked_components(components))
     means = members.T @ rows / counts

@@ -5,6 +5,7 @@ import warnings
 import torch
 from torch import Tensor
 
+from hf_metalr.errors import InputError
 from hf_metalr.scores.checks import checked_features, checked_labels, one_hot
 from hf_metalr.scores.spectrum import centred, narrowed
 
@@ -53,13 +54,13 @@ def linear_probe_hits(
             None: no groups.
 
     Raises:
-        ValueError: features that are not a finite matrix, labels that are not two or more classes of its rows, or
+        InputError: features that are not a finite matrix, labels that are not two or more classes of its rows, or
             folds out of range.
     """
     features = checked_features(features)
     labels = checked_labels(labels, features)
     if not 2 <= folds <= len(features):
-        raise ValueError(f"`folds` must be from 2 to {len(features)}, the number of samples; found {folds}.")
+        raise InputError("folds", f"must be from 2 to {len(features)}, the number of samples; found {folds}.")
     channels, targets = narrowed(centred(features)), one_hot(labels)
     fold_of = _stratified_folds(labels, folds, seed) if groups is None else _group_folds(labels, groups, folds, seed)
     answers = torch.empty_like(labels)
@@ -86,7 +87,7 @@ def _group_folds(labels: Tensor, groups: Tensor, folds: int, seed: int) -> Tenso
     from sklearn.model_selection import StratifiedGroupKFold
 
     if folds > len(torch.unique(groups)):
-        raise ValueError(f"`folds` must be at most {len(torch.unique(groups))}, the number of groups; found {folds}.")
+        raise InputError("folds", f"must be at most {len(torch.unique(groups))}, the number of groups; found {folds}.")
     fold_of = torch.empty_like(labels)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")  # spread as far as it goes

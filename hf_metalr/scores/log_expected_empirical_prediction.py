@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from hf_metalr.errors import InputError
 from hf_metalr.scores.checks import checked_features, checked_labels, one_hot
 
 # Rows of probabilities computed in half precision miss 1 by up to about this much.
@@ -26,7 +27,7 @@ def log_expected_empirical_prediction(probabilities: Tensor, labels: Tensor) -> 
         labels: (N,) non-negative integers, at least two classes; gaps and classes of one sample are allowed.
 
     Raises:
-        ValueError: rows that are no probabilities, or labels that are not two or more classes of its rows.
+        InputError: rows that are no probabilities, or labels that are not two or more classes of its rows.
 
     Source: LEEP (arXiv 2002.12462), equation 2.
 
@@ -39,10 +40,11 @@ def log_expected_empirical_prediction(probabilities: Tensor, labels: Tensor) -> 
     labels = checked_labels(labels, given)
     sums = given.sum(dim=1)
     if given.min() < 0 or (sums - 1).abs().max() > _SUM_TOLERANCE:
-        raise ValueError(
-            "`probabilities` must be non-negative rows that sum to 1; found values from "
+        raise InputError(
+            "probabilities",
+            "must be non-negative rows that sum to 1; found values from "
             f"{float(given.min()):g} and sums from {float(sums.min()):g} to {float(sums.max()):g}. "
-            "Take the softmax of logits first."
+            "Take the softmax of logits first.",
         )
     given = given[:, given.sum(dim=0) > 0]  # a source class that is never given says nothing
     joint = one_hot(labels).T @ given

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from hf_metalr.errors import InputError
 from hf_metalr.scores.checks import checked_features, checked_labels
 
 # Similarities held at once: 64 MiB in float32, whatever the number of samples.
@@ -39,16 +40,16 @@ def nearest_neighbor_hits(features: Tensor, labels: Tensor, k: int = 5, groups: 
         groups: (N,) integers, such as patients: nobody is the neighbour of a sample of his own group. None: no groups.
 
     Raises:
-        ValueError: features that are not a finite matrix, labels that are not two or more classes of its rows, or k
+        InputError: features that are not a finite matrix, labels that are not two or more classes of its rows, or k
             out of range.
     """
     features = checked_features(features)
     labels = checked_labels(labels, features)
     samples = len(features)
     if not 1 <= k < samples:
-        raise ValueError(f"`k` must be from 1 to {samples - 1}, one less than the number of samples; found {k}.")
+        raise InputError("k", f"must be from 1 to {samples - 1}, one less than the number of samples; found {k}.")
     if groups is not None and k > samples - int(torch.unique(groups, return_counts=True)[1].max()):
-        raise ValueError(f"`k` must leave each sample so many neighbours outside of its own group; found {k}.")
+        raise InputError("k", f"must leave each sample so many neighbours outside of its own group; found {k}.")
     directions = _unit_rows(features)
     rows_at_once = max(1, _SIMILARITIES_AT_ONCE // samples)
     starts = range(0, samples, rows_at_once)

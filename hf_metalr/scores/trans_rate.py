@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from hf_metalr.errors import InputError
 from hf_metalr.scores.checks import checked_components, checked_features, checked_labels, one_hot
 from hf_metalr.scores.spectrum import principal_components
 
@@ -29,7 +30,7 @@ def trans_rate(features: Tensor, labels: Tensor, components: int = 64, distortio
         distortion: ``ε``, relative to the mean squared length.
 
     Raises:
-        ValueError: features that are not a finite matrix, labels that are not two or more classes of its rows,
+        InputError: features that are not a finite matrix, labels that are not two or more classes of its rows,
             components below 1, or a distortion that is not positive.
 
     Source: TransRate (Huang et al., ICML 2022, arXiv 2106.09362), with the classes weighted by their share; released
@@ -42,7 +43,7 @@ def trans_rate(features: Tensor, labels: Tensor, components: int = 64, distortio
     features = checked_features(features)
     indices = checked_labels(labels, features)
     if not distortion > 0:
-        raise ValueError(f"`distortion` must be positive; found {distortion}.")
+        raise InputError("distortion", f"must be positive; found {distortion}.")
     rows = principal_components(features, checked_components(components))
     rows = rows / (rows.square().sum(dim=1).mean() * distortion).sqrt()
     members = one_hot(indices)

@@ -11,6 +11,7 @@ from transformers import EarlyStoppingCallback
 from hf_metalr.data.masks import IGNORED
 from hf_metalr.data.splits import TEST, TRAIN, VALIDATION
 from hf_metalr.data.tasks import LOWER_IS_BETTER, Task
+from hf_metalr.errors import InputError
 from hf_metalr.trainer import MetaLRTrainer, MetaLRTrainingArguments
 from hf_metalr.trainer.recovery import last_complete_checkpoint
 from hf_metalr.training.augmentation import Augmentation
@@ -40,13 +41,14 @@ def evaluation_settings(task: Task, validated: bool, metric: str | None = None) 
         metric: chooses the best model instead of the task's own.
 
     Raises:
-        ValueError: the metric is none of the task's, or there is no validation split to measure it on.
+        InputError: the metric is none of the task's, or there is no validation split to measure it on.
     """
     if metric is not None and not validated:
-        raise ValueError(f"The metric {metric!r} needs a validation split. Give one, or leave the metric out.")
+        raise InputError(None, f"The metric {metric!r} needs a validation split. Give one, or leave the metric out.")
     if metric is not None and metric not in ("loss", *task.metrics):
-        raise ValueError(
-            f"The metric of the task '{task.name}' must be one of loss, {', '.join(task.metrics)}, found {metric!r}."
+        raise InputError(
+            None,
+            f"The metric of the task '{task.name}' must be one of loss, {', '.join(task.metrics)}, found {metric!r}.",
         )
     settings: dict[str, Any] = {
         "save_strategy": "epoch",
@@ -87,10 +89,10 @@ def make_trainer(
         patience: how many evaluations without a better metric end the training; None for no end before time.
 
     Raises:
-        ValueError: class weights for a regression, or patience without validation.
+        InputError: class weights for a regression, or patience without validation.
     """
     if patience is not None and VALIDATION not in study.splits:
-        raise ValueError("Early stopping needs a validation split. Give one, or leave the patience out.")
+        raise InputError(None, "Early stopping needs a validation split. Give one, or leave the patience out.")
     return FineTuner(
         model=loaded.model,
         args=args,
@@ -108,11 +110,11 @@ def balanced_loss(study: Study) -> Loss:
     """Return the loss in which every class weighs the same, by its frequency in the training rows.
 
     Raises:
-        ValueError: a regression has no classes.
+        InputError: a regression has no classes.
     """
     rows, targets = study.splits[TRAIN], study.data.targets
     if study.data.task.name == "regression":
-        raise ValueError("Class weights need classes, but the task is a regression. Leave them out.")
+        raise InputError(None, "Class weights need classes, but the task is a regression. Leave them out.")
     if study.data.task.name == "multi-label":
         sums = [int(sum(column)) for column in zip(*(targets.values[row] for row in rows), strict=True)]
         return weighted_binary_cross_entropy(positive_weights(sums, len(rows)))

@@ -62,7 +62,7 @@ def load_model(
     Raises:
         InputError: a setting that the model does not know, use or leave to the user (`model_settings`), a size that it
             cannot take, or code that is not trusted.
-        ValueError: no such model, no processor or not one for this input, or weights of another network.
+        InputError: no such model, no processor or not one for this input, or weights of another network.
     """
     settings = settings or {}
     original = read_config(source, trust_remote_code)
@@ -117,8 +117,9 @@ class _Loader:
             reason = first_line(error)
             if own_code(config) and "Unrecognized configuration class" in reason:
                 reason = f"its own code names no {self.task.auto_class}, only {', '.join(own_code(config))}"
-            raise ValueError(
-                f"The model '{self.source}' cannot be loaded for {self.task.name} of {self.task.modality}s ({reason})"
+            raise InputError(
+                None,
+                f"The model '{self.source}' cannot be loaded for {self.task.name} of {self.task.modality}s ({reason})",
             ) from error
 
 
@@ -164,19 +165,21 @@ def _load_processor(source: str, task: Task, trust_remote_code: bool) -> Any:
         processor = auto.from_pretrained(source, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, ImportError) as error:
         require_trust(source, error)
-        raise ValueError(
+        raise InputError(
+            None,
             f"The model '{source}' has no {kind} for {task.modality}s ({first_line(error)}). Is it a model for "
-            "another kind of input? Otherwise save that of the model it came from beside it."
+            "another kind of input? Otherwise save that of the model it came from beside it.",
         ) from error
     if task.modality == "text" and processor.pad_token is None:
         if processor.eos_token is None:
-            raise ValueError(f"The tokenizer of '{source}' has no padding token, so texts make no batch.")
+            raise InputError(None, f"The tokenizer of '{source}' has no padding token, so texts make no batch.")
         processor.pad_token = processor.eos_token
     if task.name == "segmentation":
         if "segmentation_maps" not in inspect.signature(processor.preprocess).parameters:
-            raise ValueError(
+            raise InputError(
+                None,
                 f"The image processor of '{source}' ({type(processor).__name__}) takes no masks. Use a model for "
-                "semantic segmentation, such as SegFormer, MobileViT, MobileNetV2, BEiT or DPT."
+                "semantic segmentation, such as SegFormer, MobileViT, MobileNetV2, BEiT or DPT.",
             )
         processor.do_reduce_labels = False  # of ADE20k, where 0 is no class; in the user's masks it is one
     return processor
@@ -194,9 +197,10 @@ def _note_missing(model: nn.Module, missing: frozenset[str], source: str, settin
             f"tensors of '{source}' do not fit. Leave out what changes its shape.",
         )
     if tensors > len(sizes) / 2:
-        raise ValueError(
+        raise InputError(
+            None,
             f"The weights of '{source}' lack {tensors} of the {len(sizes)} tensors of {type(model).__name__}: they are "
-            "those of another network."
+            "those of another network.",
         )
     if not tensors:
         return []

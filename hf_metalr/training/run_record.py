@@ -94,7 +94,7 @@ def compare(folder: Path, options: Mapping[str, Any], accepted: Collection[str] 
 
     Raises:
         InputError: `resume`, naming every other option that differs, before and now.
-        ValueError: the record is damaged.
+        InputError: the record is damaged.
     """
     path = folder / RUN_NAME
     if not path.is_file():
@@ -154,7 +154,9 @@ def _read(path: Path) -> dict[str, Any]:
     options, resumed = content.get("options"), content.get("resumed")
     sound = isinstance(options, dict) and isinstance(resumed, list) and all(map(_are_changes, resumed))
     if not sound:
-        raise ValueError(f"{path} must hold the options of a run and its resumes. The file was edited or damaged.")
+        raise InputError(
+            None, f"{path} must hold the options of a run and its resumes. The file was edited or damaged."
+        )
     return content
 
 

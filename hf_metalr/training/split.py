@@ -52,8 +52,8 @@ class Split(Dataset):
         if values.shape[::-1] != image.size:
             raise InputError(
                 "label_column",
-                f"holds a mask of {values.shape[1]} × {values.shape[0]} pixels in {self._data.table.name(row)}, but its "
-                f"image has {image.size[0]} × {image.size[1]}.",
+                f"holds a mask of {values.shape[1]} × {values.shape[0]} pixels in {self._data.table.name(row)}, "
+                f"but its image has {image.size[0]} × {image.size[1]}.",
             )
         classes = Image.fromarray(class_map(values, self._data.targets.mask_values))
         if self._augmentation is not None:

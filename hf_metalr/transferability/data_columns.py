@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hf_metalr.engine.no_trace import evaluation_mode, isolated_rng, kept_buffers
 from hf_metalr.equations import bootstrap_interval, gradient_to_weight_ratio, linear_cka
+from hf_metalr.errors import InputError
 from hf_metalr.features import pooled_features
 from hf_metalr.layer_groups import LayerGroup
 from hf_metalr.transferability.ends import End, end_of_module
@@ -61,9 +62,9 @@ def measure_on_data(
         seed: of random models and of the bootstrap.
     """
     if tuned.module is None:
-        raise ValueError(
-            "`data` needs a model to run: pass `fine_tuned` as a model or a Transformers checkpoint, not as bare "
-            "values."
+        raise InputError(
+            "data",
+            "needs a model to run: pass `fine_tuned` as a model or a Transformers checkpoint, not as bare values.",
         )
     model, batches, losses = tuned.module, as_batches(data, batch_size), loss or losses_of_logits
     with isolated_rng(seed), evaluation_mode(model), kept_buffers(model):
@@ -159,5 +160,5 @@ def _similarities(
 def _checked(losses: Tensor) -> Tensor:
     if not isinstance(losses, Tensor) or losses.ndim != 1:
         shape = tuple(losses.shape) if isinstance(losses, Tensor) else type(losses).__name__
-        raise ValueError(f"`loss` must return one number per sample, shape (B,), found {shape}. Drop its reduction.")
+        raise InputError("loss", f"must return one number per sample, shape (B,), found {shape}. Drop its reduction.")
     return losses

@@ -15,6 +15,7 @@ from torch.distributed.tensor import DTensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from hf_metalr.engine.no_trace import isolated_rng
+from hf_metalr.errors import InputError
 from hf_metalr.layer_groups.parameter_names import unwrap, without_adapter
 from hf_metalr.loading import first_line, own_auto_class, quiet_loading, require_trust
 
@@ -48,7 +49,7 @@ def read_end(source: Source, name: str, like: nn.Module | None = None, trust_rem
         trust_remote_code: whether the code of a Hub model may run.
 
     Raises:
-        ValueError: there is no such model, the file is damaged, the parameters are sharded, or adapters are not merged.
+        InputError: there is no such model, the file is damaged, the parameters are sharded, or adapters are not merged.
     """
     if isinstance(source, nn.Module):
         module = _without_wrappers(source)
@@ -56,8 +57,9 @@ def read_end(source: Source, name: str, like: nn.Module | None = None, trust_rem
     if isinstance(source, Mapping):
         return _end_of_values(dict(source), name, "state dict")
     if not isinstance(source, (str, Path)):
-        raise ValueError(
-            f"`{name}` must be a model, a state dict, a checkpoint folder or a Hub id, found {type(source).__name__}."
+        raise InputError(
+            name,
+            f"must be a model, a state dict, a checkpoint folder or a Hub id, found {type(source).__name__}.",
         )
     folder = Path(source)
     if folder.is_dir() and not (folder / "config.json").is_file():
@@ -105,31 +107,32 @@ def _end(
 
 def _refuse_parts(parameters: Mapping[str, Tensor], name: str) -> None:
     if not parameters:
-        raise ValueError(f"`{name}` has no parameters.")
+        raise InputError(name, "has no parameters.")
     if any(isinstance(tensor, DTensor) for tensor in parameters.values()):
-        raise ValueError(
-            f"`{name}` is sharded over processes, each of which sees only a part. Save a full checkpoint and pass its "
-            "folder."
+        raise InputError(
+            name,
+            "is sharded over processes, each of which sees only a part. Save a full checkpoint and pass its folder.",
         )
     paths = unwrap(list(parameters))
     adapters = [".".join(path) for path in paths if without_adapter(path) != path]
     if adapters:
-        raise ValueError(
-            f"`{name}` holds adapters ({adapters[0]}, …), beside which the pre-trained weights never move. "
-            "Merge them first: model.merge_and_unload()."
+        raise InputError(
+            name,
+            f"holds adapters ({adapters[0]}, …), beside which the pre-trained weights never move. "
+            "Merge them first: model.merge_and_unload().",
         )
 
 
 def _read_safetensors(folder: Path, name: str) -> dict[str, Tensor]:
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise ValueError(f"`{name}`: the folder {str(folder)!r} holds neither config.json nor safetensors files.")
+        raise InputError(name, f"the folder {str(folder)!r} holds neither config.json nor safetensors files.")
     values: dict[str, Tensor] = {}
     for file in files:
         try:
             values |= load_file(file)
         except SafetensorError as error:
-            raise ValueError(f"`{name}`: {file} is damaged ({error}). Copy it anew.") from error
+            raise InputError(name, f"{file} is damaged ({error}). Copy it anew.") from error
     return values
 
 
@@ -137,9 +140,10 @@ def _load(source: str, name: str, like: nn.Module | None, trust_remote_code: boo
     with _one_clear_error(source, name):
         model_class, kind = _class_for(source, like, trust_remote_code)
     if isinstance(like, PreTrainedModel) and kind != like.config.model_type:
-        raise ValueError(
-            f"`{name}`: {source!r} is a model of type {kind!r}, the fine-tuned one of type {like.config.model_type!r}. "
-            "Pass the checkpoint that fine-tuning started from."
+        raise InputError(
+            name,
+            f"{source!r} is a model of type {kind!r}, the fine-tuned one of type {like.config.model_type!r}. "
+            "Pass the checkpoint that fine-tuning started from.",
         )
     is_auto = model_class.__name__.startswith("AutoModel")
     # What the checkpoint lacks is drawn, and then left out.
@@ -160,9 +164,9 @@ def _one_clear_error(source: str, name: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, ImportError, SafetensorError) as error:
         require_trust(source, error)
-        raise ValueError(
-            f"`{name}`: {source!r} is neither a readable checkpoint folder nor a Hub model within reach "
-            f"({first_line(error)})."
+        raise InputError(
+            name,
+            f"{source!r} is neither a readable checkpoint folder nor a Hub model within reach ({first_line(error)}).",
         ) from error
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hf_metalr.equations import angle, relative_drift, unit_distances
+from hf_metalr.errors import InputError
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
 from hf_metalr.transferability.data_columns import DataColumns, measure_on_data
 from hf_metalr.transferability.ends import End, Source, read_end
@@ -74,7 +75,7 @@ def transferability_profile(
         trust_remote_code: whether code of a Hub model may run.
 
     Raises:
-        ValueError: an option is unknown; an end cannot be read or does not fit; no layer can be compared; the random
+        InputError: an option is unknown; an end cannot be read or does not fit; no layer can be compared; the random
             end cannot be drawn; the data hold no labels. The message names it and a way out.
 
     Source: arXiv 2212.00399. T is a diagnosis after the fact: it falls with steps × rate. Compare layers, or models
@@ -130,15 +131,15 @@ def transferability_profile(
 def _require_counts(random_draws: int, batch_size: int, confidence: float) -> None:
     for name, count in (("random_draws", random_draws), ("batch_size", batch_size)):
         if type(count) is not int or count < 1:
-            raise ValueError(f"`{name}` must be an integer of at least 1, found {count!r}.")
+            raise InputError(name, f"must be an integer of at least 1, found {count!r}.")
     if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must lie strictly between 0 and 1, found {confidence!r}. Try 0.95.")
+        raise InputError("confidence", f"must lie strictly between 0 and 1, found {confidence!r}. Try 0.95.")
 
 
 def _require_recipe(samples: int | None, steps: int | None, learning_rate: float | None) -> None:
     for name, value in (("samples", samples), ("steps", steps), ("learning_rate", learning_rate)):
         if value is not None and not 0 <= value < math.inf:
-            raise ValueError(f"`{name}` must be finite and at least 0, found {value!r}. Leave it out if unknown.")
+            raise InputError(name, f"must be finite and at least 0, found {value!r}. Leave it out if unknown.")
 
 
 def _names_in_order(tuned: End, start: End) -> list[str]:
@@ -176,14 +177,16 @@ def _choose(
     body = [group for group in groups if not group.is_head]
     if not any(group.name in chosen for group in body):
         if any(name in matched for group in body for name in group.parameter_names):
-            raise ValueError(
-                "`protocol` counts weights of convolutions, linear layers and lookup tables, and beside the head the "
-                "model has none. Pass protocol=Protocol(tensors='all')."
+            raise InputError(
+                "protocol",
+                "counts weights of convolutions, linear layers and lookup tables, and beside the head the "
+                "model has none. Pass protocol=Protocol(tensors='all').",
             )
-        raise ValueError(
-            f"`pretrained` must be what fine-tuning started from: beside the head no tensor of `fine_tuned` "
+        raise InputError(
+            "pretrained",
+            f"must be what fine-tuning started from: beside the head no tensor of `fine_tuned` "
             f"({', '.join(list(tuned.parameters)[:2])}, …) has a pre-trained one of the same name and shape. "
-            "Pass the checkpoint of the same class of model."
+            "Pass the checkpoint of the same class of model.",
         )
     return chosen, left_out
 

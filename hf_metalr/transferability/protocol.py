@@ -9,6 +9,7 @@ from typing import Literal
 from torch import Tensor
 
 from hf_metalr.equations import transferability
+from hf_metalr.errors import InputError
 
 _TENSORS = ("weights", "all")
 _AVERAGES = ("before_ratio", "after_ratio")
@@ -30,7 +31,7 @@ class Protocol:
             head); it is reported beside the network in either case.
 
     Raises:
-        ValueError: an option is unknown.
+        InputError: an option is unknown.
     """
 
     tensors: Literal["weights", "all"] = "weights"
@@ -40,9 +41,9 @@ class Protocol:
     def __post_init__(self) -> None:
         for name, choices in (("tensors", _TENSORS), ("average", _AVERAGES)):
             if getattr(self, name) not in choices:
-                raise ValueError(f"`{name}` must be one of {list(choices)}, found {getattr(self, name)!r}.")
+                raise InputError(name, f"must be one of {list(choices)}, found {getattr(self, name)!r}.")
         if type(self.include_head) is not bool:
-            raise ValueError(f"`include_head` must be True or False, found {self.include_head!r}.")
+            raise InputError("include_head", f"must be True or False, found {self.include_head!r}.")
 
     def select(self, parameters: Mapping[str, Tensor]) -> list[str]:
         """Return which parameters of one layer group count, in their order.
@@ -77,9 +78,10 @@ def as_protocol(protocol: str | Protocol) -> Protocol:
         return protocol
     if protocol == "published":
         return PUBLISHED
-    raise ValueError(
-        f"`protocol` must be 'published' or a `hf_metalr.transferability.Protocol`, found {protocol!r}. "
-        "For every parameter instead of weights alone, pass Protocol(tensors='all')."
+    raise InputError(
+        "protocol",
+        f"must be 'published' or a `hf_metalr.transferability.Protocol`, found {protocol!r}. "
+        "For every parameter instead of weights alone, pass Protocol(tensors='all').",
     )
 
 

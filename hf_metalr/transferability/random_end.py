@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hf_metalr.engine.no_trace import isolated_rng, mixed_seed
 from hf_metalr.equations import unit_distances
+from hf_metalr.errors import InputError
 from hf_metalr.transferability.ends import End, Source, end_of_module, read_end
 from hf_metalr.transferability.families import fit_family
 
@@ -45,7 +46,7 @@ def random_end(
     """Measure the distances of the fine-tuned ``weights`` from the random end that the user asked for.
 
     Raises:
-        ValueError: the random end cannot be drawn, or does not fit the weights.
+        InputError: the random end cannot be drawn, or does not fit the weights.
     """
     if random is not None and random != EXPECTATION and (isinstance(random, nn.Module) or not callable(random)):
         given = read_end(random, "random", model, trust_remote_code)
@@ -75,9 +76,10 @@ def _initialiser(factory: Callable[[], nn.Module] | None, model: nn.Module | Non
     if factory is not None:
         return factory, "the given factory"
     if model is None:
-        raise ValueError(
-            "`random` must be given where both ends are state dicts or bare safetensors, from which no model can be "
-            "drawn: pass a model, or a function that makes one."
+        raise InputError(
+            "random",
+            "must be given where both ends are state dicts or bare safetensors, from which no model can be "
+            "drawn: pass a model, or a function that makes one.",
         )
     if isinstance(model, PreTrainedModel):
         config = copy.deepcopy(model.config)
@@ -89,10 +91,11 @@ def _initialiser(factory: Callable[[], nn.Module] | None, model: nn.Module | Non
         if _reset(module) is None
     ]
     if uncovered:
-        raise ValueError(
-            f"`random` must be given: {type(model).__name__} keeps parameters in modules without reset_parameters "
+        raise InputError(
+            "random",
+            f"must be given: {type(model).__name__} keeps parameters in modules without reset_parameters "
             f"({', '.join(uncovered[:3])}{', …' if len(uncovered) > 3 else ''}). Pass a function that makes the model, "
-            "such as random=lambda: MyModel(...)."
+            "such as random=lambda: MyModel(...).",
         )
     return lambda: _reinitialised(model), "reset_parameters of each module (not an initialisation of your own)"
 
@@ -115,7 +118,7 @@ def _draw(make: Callable[[], nn.Module], seed: int, draw: int) -> End:
     with isolated_rng(mixed_seed(seed, draw)), torch.no_grad():
         module = make()
     if not isinstance(module, nn.Module):
-        raise ValueError(f"`random` must return a torch.nn.Module, found {type(module).__name__}.")
+        raise InputError("random", f"must return a torch.nn.Module, found {type(module).__name__}.")
     return end_of_module(module, "random", "drawn")
 
 
@@ -139,7 +142,8 @@ def _require_fit(end: End, weights: Mapping[str, Tensor]) -> None:
         found = end.parameters.get(name)
         if found is None or found.shape != tensor.shape:
             shape = "none of this name" if found is None else f"shape {tuple(found.shape)}"
-            raise ValueError(
-                f"`random` must have every parameter that is compared; {name} of shape {tuple(tensor.shape)} met "
-                f"{shape}. Pass a random initialisation of the fine-tuned model's class and configuration."
+            raise InputError(
+                "random",
+                f"must have every parameter that is compared; {name} of shape {tuple(tensor.shape)} met "
+                f"{shape}. Pass a random initialisation of the fine-tuned model's class and configuration.",
             )

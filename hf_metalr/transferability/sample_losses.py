@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from hf_metalr.errors import InputError
+
 SampleLosses = Callable[[nn.Module, Mapping[str, Any]], Tensor]
 _LABELS = "labels"
 
@@ -28,13 +30,14 @@ def as_batches(data: Any, batch_size: int) -> Iterable[Mapping[str, Any]]:
 
         data = DataLoader(data, batch_size, collate_fn=default_data_collator)
     if isinstance(data, Mapping) or not isinstance(data, Iterable):
-        raise ValueError(
-            f"`data` must be a map-style data set or an iterable of batches, found {type(data).__name__}. "
-            "Put a single batch into a list; of a DatasetDict choose one split."
+        raise InputError(
+            "data",
+            f"must be a map-style data set or an iterable of batches, found {type(data).__name__}. "
+            "Put a single batch into a list; of a DatasetDict choose one split.",
         )
     first = next(iter(data), None)
     if not isinstance(first, Mapping):
-        raise ValueError(f"`data` must hold batches of named tensors (dicts), found {type(first).__name__} first.")
+        raise InputError("data", f"must hold batches of named tensors (dicts), found {type(first).__name__} first.")
     return data
 
 
@@ -45,12 +48,13 @@ def losses_of_logits(model: nn.Module, batch: Mapping[str, Any]) -> Tensor:
     over C. Other floating labels, (B,) for a single output or (B, C): squared error, mean over C.
 
     Raises:
-        ValueError: there are no labels, or their shape is none of these.
+        InputError: there are no labels, or their shape is none of these.
     """
     labels = batch.get(_LABELS)
     if not isinstance(labels, Tensor):
-        raise ValueError(
-            f"`data` must have a tensor of {_LABELS!r} in every batch, found {sorted(batch)}. Add them, or pass `loss`."
+        raise InputError(
+            "data",
+            f"must have a tensor of {_LABELS!r} in every batch, found {sorted(batch)}. Add them, or pass `loss`.",
         )
     output = model(**inputs_of(batch))
     logits = output if isinstance(output, Tensor) else output["logits"]
@@ -59,9 +63,10 @@ def losses_of_logits(model: nn.Module, batch: Mapping[str, Any]) -> Tensor:
         return F.cross_entropy(logits, labels.long(), reduction="none")
     targets = labels.float().reshape(logits.shape) if labels.numel() == logits.numel() else None
     if targets is None or logits.ndim != 2:
-        raise ValueError(
-            f"`loss` must be given for labels of shape {tuple(labels.shape)} with logits of shape "
-            f"{tuple(logits.shape)}: a function (model, batch) -> losses of shape (B,)."
+        raise InputError(
+            "loss",
+            f"must be given for labels of shape {tuple(labels.shape)} with logits of shape "
+            f"{tuple(logits.shape)}: a function (model, batch) -> losses of shape (B,).",
         )
     if logits.shape[1] > 1 and bool(((targets == 0) | (targets == 1)).all()):
         return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(1)
