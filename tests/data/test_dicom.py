@@ -176,6 +176,8 @@ def test_what_is_refused():
     stored = np.zeros((3, 4, 4), np.uint16)
     with pytest.raises(ImageRefused, match=r"3 images \(frames\).*split them"):
         check(write(stored, NumberOfFrames=3))
+    with pytest.raises(ImageRefused, match="RescaleSlope is 0"):
+        check(write(stored[0], RescaleSlope=0, RescaleIntercept=0))
     content = write(stored[0])
     with pytest.raises(ImageRefused, match="cannot be read"):
         check(content[: len(content) - 8])
