@@ -62,6 +62,8 @@ def read_dicom(content: bytes, window: Window | None = None) -> "Image":
     pixels = _pixels(found)
     if kind not in _GREY:
         return _colour(pixels, found, kind)
+    if found.get("RescaleSlope") == 0:  # some writers leave it empty in this way; every value would be the same
+        raise ImageRefused("its RescaleSlope is 0, which makes all values the same")
     from pydicom.pixels import apply_modality_lut
 
     values = np.asarray(apply_modality_lut(pixels, found), dtype=np.float64)

@@ -67,6 +67,13 @@ def test_the_files_own_window_acts_on_rescaled_values():
     assert np.abs(np.asarray(image) - expected).max() <= 0.5
 
 
+def test_a_narrow_window_has_the_ends_of_the_standard():
+    stored = np.arange(6, dtype=np.uint16)[None]  # the width counts values, so that 3 of them are 2 steps
+    image = decode(write(stored, WindowCenter=2, WindowWidth=3))
+    assert np.abs(np.asarray(image) - [[linear(value, 2.0, 3.0) for value in range(6)]]).max() <= 0.5
+    assert np.asarray(decode(write(stored, WindowCenter=2, WindowWidth=1)))[0].tolist() == [0, 0, 255, 255, 255, 255]
+
+
 def test_the_users_window_is_in_rescaled_units_and_goes_first():
     stored = np.array([[0, 462, 512, 562, 2000]], np.uint16)
     content = write(stored, WindowCenter=0, WindowWidth=10, **HOUNSFIELD)
@@ -169,6 +176,8 @@ def test_what_is_refused():
     stored = np.zeros((3, 4, 4), np.uint16)
     with pytest.raises(ImageRefused, match=r"3 images \(frames\).*split them"):
         check(write(stored, NumberOfFrames=3))
+    with pytest.raises(ImageRefused, match="RescaleSlope is 0"):
+        check(write(stored[0], RescaleSlope=0, RescaleIntercept=0))
     content = write(stored[0])
     with pytest.raises(ImageRefused, match="cannot be read"):
         check(content[: len(content) - 8])

@@ -202,6 +202,14 @@ def membrane():
     return Picture.fromarray(areas)
 
 
+def thin_in_places():
+    """Sharp borders, and one place where two classes are as thin as a pixel between two others."""
+    areas = np.zeros((40, 40), np.uint8)
+    areas[:, 20:] = 60
+    areas[:8, 20], areas[20:26, 20] = 20, 40
+    return Picture.fromarray(areas)
+
+
 def noise():
     return Picture.fromarray(np.random.default_rng(0).integers(0, 6, (40, 40)).astype(np.uint8))
 
@@ -217,8 +225,9 @@ def noise():
         ([blobs(2, step=255), Picture.new("L", (40, 40))], 2),
         ([blobs(3, step=127)], 3),
         ([membrane()], 2),
+        ([thin_in_places()], 4),
     ],
-    ids=["vessels", "layers", "many classes", "nearest", "noise", "binary", "trimap", "membrane"],
+    ids=["vessels", "layers", "many classes", "nearest", "noise", "binary", "trimap", "membrane", "thin in places"],
 )
 def test_class_numbers_are_not_taken_for_a_continuum(masks, classes):
     assert len(read(*masks).names) == classes
