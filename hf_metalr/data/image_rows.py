@@ -7,7 +7,7 @@ from typing import Any
 
 def cells(folder: Path, names: Sequence[str | None]) -> list[dict[str, Any] | None]:
     """Return what a column of images holds of files in a folder."""
-    root = str(folder)
+    root = folder.absolute()  # whoever reads the files later may be elsewhere
     return [None if name is None else {"bytes": None, "path": f"{root}/{name}"} for name in names]
 
 

@@ -66,7 +66,7 @@ def list_folder(folder: Path) -> Listing:
     images: list[str] = []
     tables: list[str] = []
     left: dict[str, list[str]] = {}
-    for name, entry, why in sorted(walk.names, key=lambda found: found[0].split("/")):
+    for name, entry, why in walk.names:
         kind, reason = (None, why) if why else _kind(name, entry)
         if reason:
             left.setdefault(reason, []).append(_printable(name))

@@ -48,6 +48,14 @@ def test_brackets_in_the_name_of_a_table_are_no_pattern(tmp_path):
     assert len(open_all(tmp_path / "x [1]" / "t [v2].csv").parts[None]) == 1
 
 
+def test_files_are_absolute(tmp_path, monkeypatch):
+    plant(tmp_path / "scans", ["a/1.png", "b/1.png"])
+    monkeypatch.chdir(tmp_path)
+    opened = open_all("scans")
+    assert opened.folder == tmp_path / "scans"
+    assert [cell["path"] for cell in opened.parts[None]["image"]] == [f"{tmp_path}/scans/{c}/1.png" for c in "ab"]
+
+
 @pytest.fixture
 def mistakes(tmp_path, monkeypatch):
     """Enter a folder where much is not as it should be."""

@@ -47,7 +47,7 @@ def open_folder(source: str, config: DataConfig, masks: bool | None) -> Opened:
     twins = find_twins(listing.images)
     opened = _open_images(listing, twins, config, masks)
     notes = [f"folders without an image: {show(empty)}"] if empty else []
-    return replace(opened, notes=[*opened.notes, *notes])
+    return replace(opened, folder=listing.folder.absolute(), notes=[*opened.notes, *notes])
 
 
 def _open_images(listing: Listing, twins: Twins, config: DataConfig, masks: bool | None) -> Opened:
@@ -104,7 +104,7 @@ def _open_tables(source: str, listing: Listing) -> Opened:
     files = listing.files
     for entry in (opened.files or Ledger("file", 0)).left_out:
         files = files.without(entry.reason, entry.names)
-    return replace(opened, folder=listing.folder, files=files, notes=[*listing.notes, *opened.notes])
+    return replace(opened, folder=listing.folder.absolute(), files=files, notes=[*listing.notes, *opened.notes])
 
 
 def _found(listing: Listing) -> str:

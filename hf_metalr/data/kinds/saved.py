@@ -24,4 +24,4 @@ def open_saved(source: str, folder: Path) -> Opened:
 
     loaded = guarded(source, load_from_disk, str(folder))
     parts = dict(loaded) if isinstance(loaded, dict) else {None: loaded}
-    return Opened({name: undecoded(part) for name, part in parts.items()}, folder)
+    return Opened({name: undecoded(part) for name, part in parts.items()}, folder.absolute())
