@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hf_metalr.cli.errors import spelt_for
 from hf_metalr.errors import InputError
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -38,7 +39,7 @@ def apply_config(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> N
         _require_known_keys(values, options, path)
         _set_defaults(parser, {key: (options[key], value) for key, value in values.items()}, path)
     except (ValueError, OSError) as error:
-        parser.error(" ".join(str(error).split()))
+        parser.error(spelt_for(parser, error))
 
 
 def key_of(option: argparse.Action) -> str:

@@ -27,7 +27,7 @@ def add_options(
         defaults: other defaults than those of the class; of a field that must be given, ``None`` makes it optional.
     """
     groups: dict[str | None, Any] = {None: parser}
-    for entry in fields(config):  # type: ignore[arg-type]
+    for entry in fields(config):
         words = entry.metadata.get("option")
         if words is None or entry.name in without:
             continue

@@ -4,11 +4,12 @@ import argparse
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from hf_metalr.options import option, positive_int, seed
 
 FILE_RANGE = "file"
-Window = tuple[float, float] | str
+Window = tuple[float, float] | Literal["file"]
 
 
 def regular_expression(text: str) -> str:
@@ -24,26 +25,21 @@ def regular_expression(text: str) -> str:
     return text
 
 
-def read_window(text: str) -> Window:
-    """Read `LOW:HIGH` or the word file, for argparse.
+def intensity(text: str) -> float | str:
+    """Read a number or the word file, for argparse.
 
-    >>> read_window("-160:240"), read_window("file")
-    ((-160.0, 240.0), 'file')
+    >>> intensity("-160"), intensity("file")
+    (-160.0, 'file')
 
     Raises:
-        argparse.ArgumentTypeError: it is neither, or the first number is not below the second.
+        argparse.ArgumentTypeError: it is neither.
     """
     if text == FILE_RANGE:
         return text
     try:
-        low, high = map(float, text.split(":"))
-    except ValueError:
-        low, high = 0.0, 0.0
-    if not low < high:
-        raise argparse.ArgumentTypeError(
-            f"must be LOW:HIGH with LOW below HIGH, such as 0:4095, or file; found '{text}'"
-        )
-    return low, high
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be two numbers, such as 0 4095, or file; found '{text}'") from error
 
 
 @dataclass(frozen=True)
@@ -110,11 +106,12 @@ class DataConfig:
         metavar="FILE.csv",
     )
     window: Window | None = option(
-        "images of more than 8 bits: the intensities that become black and white (--window=-160:240), or file for each "
+        "images of more than 8 bits: the two intensities that become black and white, such as 0 4095, or file for each "
         "file's own range (default: they are refused; DICOM files bring their own)",
         default=None,
-        metavar="LOW:HIGH",
-        type=read_window,
+        metavar="LOW HIGH",
+        type=intensity,
+        several=True,
     )
     max_samples: int | None = option(
         "use at most N samples, for training of the training split, of each class its share (default: all)",
@@ -124,3 +121,12 @@ class DataConfig:
     )
     skip_damaged: bool = option("leave out images that cannot be read and texts that are empty", default=False)
     seed: int = option("seed of every random choice", default=0, metavar="N", type=seed)
+
+    def __post_init__(self) -> None:
+        given: Any = self.window
+        if given == (FILE_RANGE,):  # as the command line gives it
+            object.__setattr__(self, "window", FILE_RANGE)
+        if self.window is not None:
+            from hf_metalr.data.deep.raster import require_window
+
+            require_window(self.window)

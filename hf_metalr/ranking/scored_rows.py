@@ -14,6 +14,7 @@ from torch import Tensor
 from hf_metalr.data.account import USED
 from hf_metalr.data.read import Data, read_dataset
 from hf_metalr.data.targets import as_tensor
+from hf_metalr.data.tasks import Modality
 from hf_metalr.errors import InputError
 from hf_metalr.ranking.targets import of_kept_rows
 
@@ -49,7 +50,7 @@ class ScoredRows:
         return self.data.task.name
 
     @property
-    def modality(self) -> str:
+    def modality(self) -> Modality:
         """What the inputs are: image or text."""
         return self.data.task.modality
 
