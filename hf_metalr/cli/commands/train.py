@@ -51,12 +51,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
+def config_from(options: argparse.Namespace) -> TrainingConfig:
+    """Return everything that the options say, in one object."""
+    data, learned = config_of(DataConfig, options), field_settings(options)
+    return config_of(TrainingConfig, options, data=data, learned_rates=learned)
+
+
 def run(options: argparse.Namespace) -> str:
     """Fine-tune and return what was measured, as a table or as JSON."""
     from hf_metalr.training.run import run as fine_tune
 
-    data, learned = config_of(DataConfig, options), field_settings(options)
-    result = fine_tune(config_of(TrainingConfig, options, data=data, learned_rates=learned))
+    result = fine_tune(config_from(options))
     return json.dumps(result.to_dict(), indent=2, ensure_ascii=False) if options.json else str(result)
 
 
