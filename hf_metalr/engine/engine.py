@@ -186,8 +186,11 @@ class MetaLR(Resumable):
             self._adopt()
         self._written.read(self.scheduler)
         require_obedient_scheduler(optimizer, self.scheduler, self._written.units)
-        if step_is_skipped(optimizer):
-            return
+        if not step_is_skipped(optimizer):
+            self._prepare_measurement()
+        self._written.note()
+
+    def _prepare_measurement(self) -> None:
         if self.config.estimator == "lookahead":
             if self._is_due():
                 self._gradient_squares = self._displacements.gradient_squares()
@@ -198,6 +201,7 @@ class MetaLR(Resumable):
             self._displacements.remember()
 
     def _after_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
+        self._written.require_untouched()
         if not step_is_skipped(optimizer):
             if self.config.estimator == "lookahead" and self._is_due():
                 self._meta_step_from_lookahead()

@@ -32,6 +32,7 @@ from hf_metalr.engine.rates import (
     set_effective_lr,
 )
 from hf_metalr.engine.schedulers import last_lrs, multiplies_base_rates, owns_rates, written_units
+from hf_metalr.errors import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,18 @@ class WrittenRates:
                 self.units[name] = float(values[index])
             elif before[name] > 0 and before[name] != base_lr(group):  # it set base rates of its own
                 self.units[name] *= base_lr(group) / before[name]
+
+    def require_untouched(self) -> None:
+        """Raise an InputError where the optimizer wrote rates inside of its step: they were used, not those learned."""
+        now = effective_lrs(self._optimizer)
+        for name, lr in now.items():
+            if lr != self._left[name]:
+                raise InputError(
+                    "optimizer",
+                    f"({type(self._optimizer).__name__}) writes learning rates inside of its step, over those that "
+                    f"were learned: layer group {name!r} had {self._left[name]:.4g} and was given {lr:.4g}. Write them "
+                    "before the step, or use a scheduler and set `engine.scheduler`.",
+                )
 
     def read(self, scheduler: object) -> None:
         """Set the rates of the coming step, where somebody has written others than the last step left.
@@ -208,11 +221,10 @@ class WrittenRates:
         return any(same_ratio(found, rates, names) for rates in (self._scheduled, self.units, scaled))
 
     def _scale(self, layer_group: str) -> float:
-        """The factor by which MAE's and timm's loops multiply the rate of a param group."""
-        scales = [
-            group.get("lr_scale", 1.0) for name, _, group in learned_groups(self._optimizer) if name == layer_group
-        ]
-        return float(scales[0]) if scales else 1.0
+        """The factor by which loops multiply the rate of a param group: `lr_scale` (MAE, timm) or `lr_mult`."""
+        groups = (group for name, _, group in learned_groups(self._optimizer) if name == layer_group)
+        group = next(groups)
+        return float(group.get("lr_scale", group.get("lr_mult", 1.0)))
 
     def state_dict(self) -> dict[str, Any]:
         """Return what was read so far, JSON-ready."""

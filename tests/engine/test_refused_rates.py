@@ -87,3 +87,25 @@ def test_a_single_layer_group_is_not_guessed_at() -> None:
     optimizer.param_groups[0]["lr"] *= 0.1
     with pytest.raises(ValueError, match="no common factor explains"):
         train_step(model, optimizer, 4)
+
+
+class WritesInside(torch.optim.Optimizer):
+    """An optimizer with a schedule of its own, as some libraries make it."""
+
+    def __init__(self, parameters, lr: float) -> None:
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure=None) -> None:
+        for group in self.param_groups:
+            group["lr"] = 5e-4
+            for parameter in group["params"]:
+                parameter -= group["lr"] * parameter.grad
+
+
+def test_an_optimizer_that_writes_rates_inside_its_step_is_refused() -> None:
+    # catches: a write after the engine has looked, of which it would think that it was its own
+    model = make_model()
+    loop = Loop(WritesInside(model.parameters(), lr=START)).attach(model)
+    with pytest.raises(ValueError, match=r"`optimizer` \(WritesInside\) writes learning rates inside of its step"):
+        loop.step(0)

@@ -77,18 +77,20 @@ def test_a_schedule_that_reads_its_first_rates_from_the_groups_is_composed_too()
 
 
 @pytest.mark.parametrize("region", [True, False])
-def test_lr_scales_of_layers_are_kept(region: bool) -> None:
+@pytest.mark.parametrize("key", ["lr_scale", "lr_mult"])
+def test_lr_scales_of_layers_are_kept(key: str, region: bool) -> None:
     # layer decay as in MAE: the loop multiplies by the group's scale, which the optimizer's first rates lack
     model = make_model()
     scales = {"stem": 0.25, "block": 0.5, "head": 1.0}
     parameters = dict(model.named_parameters())
     groups = [
-        {"params": [parameters[name] for name in group.parameter_names], "lr_scale": scales[group.name]}
+        {"params": [parameters[name] for name in group.parameter_names], key: scales[group.name]}
         for group in LAYER_GROUPS
     ]
     loop = Loop(torch.optim.AdamW(groups, lr=START)).attach(model, trust_region=region)
     for step in range(STEPS):
-        loop.write(START * cosine(step))
+        for group in loop.optimizer.param_groups:
+            group["lr"] = START * cosine(step) * group[key]
         loop.step(step)
     for step, (base, used) in enumerate(zip(loop.base, loop.used, strict=True)):
         assert used == pytest.approx({name: base[name] * cosine(step) * scales[name] for name in base}, rel=1e-6)
