@@ -1,5 +1,6 @@
 """Models with code of their own: the flag is asked for by name, and everything that reads a model takes their class."""
 
+import json
 import subprocess
 import sys
 
@@ -16,7 +17,7 @@ from hf_metalr.loading import own_auto_class, read_config
 from hf_metalr.training.models import load_model
 from tests.cli.train import QUICK
 from tests.own_code import save_own_model
-from tests.training.tables import save_images
+from tests.training.tables import save_images, save_vit
 
 IMAGES = Task("classification", "image")
 
@@ -68,6 +69,26 @@ def test_a_class_of_any_name_is_ranked(tmp_path) -> None:
 def test_a_class_that_is_registered_nowhere_is_said_to_be_the_authors(tmp_path) -> None:
     code = loading_code("transformers", "OwnNet", "me/net", None, own_code=True)
     assert code == '# OwnNet is a class of the author\'s own code\n\nmodel = OwnNet.from_pretrained("me/net")'
+
+
+def test_a_class_of_its_own_with_a_librarys_configuration_is_kept_or_told_to_be_replaced(tmp_path) -> None:
+    # transformers#46165; without the flag Transformers takes its own class in silence
+    folder = save_vit(tmp_path / "vit")
+    code = "from transformers import ViTForImageClassification\n\n\nclass Mine(ViTForImageClassification):\n    pass\n"
+    (folder / "modeling_mine.py").write_text(code, encoding="utf-8")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"architectures": ["Mine"], "auto_map": {"AutoModelForImageClassification": "modeling_mine.Mine"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    kept, replaced = (
+        load_model(str(folder), IMAGES, ["a", "b"], trust_remote_code=trusted) for trusted in (True, False)
+    )
+    assert type(kept.model).__name__ == "Mine"
+    assert not any("own, which was not run" in note for note in kept.notes)
+    assert any("loaded as the library's ViTForImageClassification" in note for note in replaced.notes)
+    kept.model.save_pretrained(tmp_path / "saved")
+    assert (tmp_path / "saved" / "modeling_mine.py").is_file()
+    profile = transferability_profile(str(tmp_path / "saved"), str(folder), random_draws=1, trust_remote_code=True)
+    assert profile.layers
 
 
 def test_a_model_at_hand_brings_its_code_for_the_other_end(net) -> None:

@@ -58,7 +58,8 @@ def set_in_config(config: Any, size: int, source: str) -> None:
     Raises:
         InputError: the size is no multiple of the model's patches, which would leave pixels out.
     """
-    for part in (config, getattr(config, "vision_config", None)):
+    parts = [part for part in (config, getattr(config, "vision_config", None)) if part is not None]
+    for part in parts:
         patch = getattr(part, "patch_size", None)
         patch = max(patch) if isinstance(patch, list | tuple) else patch
         if isinstance(patch, int) and size % patch:
@@ -112,14 +113,14 @@ def interpolated(table: Tensor, shape: torch.Size) -> Tensor | None:
     The positions lie in the one dimension that differs: g² of a grid, or (2g − 1)² relative ones, row by row, with some
     that belong to no place (class and distillation tokens) before those of a grid and after relative ones.
     """
-    differing = [axis for axis, (a, b) in enumerate(zip(table.shape, shape, strict=True)) if a != b]
+    differing = [axis for axis, (a, b) in enumerate(zip(table.shape, shape, strict=False)) if a != b]
     if table.ndim != len(shape) or len(differing) != 1:
         return None
     axis = differing[0]
     for extra in range(4):  # BEiT has 3 relative distances of the class token, DeiT 2 tokens, ViT 1
-        sides = [math.isqrt(length - extra) for length in (table.shape[axis], shape[axis])]
-        if [side * side + extra for side in sides] == [table.shape[axis], shape[axis]] and min(sides) > 0:
-            return _interpolated(table.movedim(axis, 0), *sides, extra).movedim(0, axis)
+        old, new = table.shape[axis] - extra, shape[axis] - extra
+        if min(old, new) > 0 and math.isqrt(old) ** 2 == old and math.isqrt(new) ** 2 == new:
+            return _interpolated(table.movedim(axis, 0), math.isqrt(old), math.isqrt(new), extra).movedim(0, axis)
     return None
 
 

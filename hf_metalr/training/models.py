@@ -85,6 +85,11 @@ def load_model(
     require_effect(model, original, settings, partial(_try, processor=processor, task=task, names=names))
     new = frozenset({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
     notes = [*_note_missing(model, new, source, settings), *_mend_momentum(model)]
+    if not trust_remote_code and task.auto_class in own_code(original):
+        notes.append(
+            f"warning: '{source}' comes with code of its own, which was not run (trust_remote_code): loaded as the "
+            f"library's {type(model).__name__}"
+        )
     if image_size is not None:
         notes.append(f"images of {image_size} × {image_size} pixels, set in the processor and the model")
     return Loaded(model, processor, notes, new)

@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from tests.docs.world import make_distilbert, write_table
+from tests.patience import HANGS
 from tests.trainer.tiny import assert_learned
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")  # read by PEFT
@@ -90,7 +91,7 @@ def test_two_processes_agree() -> None:
     environment.pop("ACCELERATE_USE_CPU", None)  # tests set it, readers do not
     done = subprocess.run(
         [sys.executable, *launcher, str(EXAMPLES / "multi_process.py")],
-        env=environment, capture_output=True, text=True, timeout=300, check=False,
+        env=environment, capture_output=True, text=True, timeout=HANGS, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert "2 processes agree" in done.stdout

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from transformers import TrainerCallback
+from transformers.trainer_jit_checkpoint import JITCheckpointCallback
 
 from hf_metalr import MetaLRTrainer
 from hf_metalr.trainer.recovery import last_complete_checkpoint
@@ -50,7 +51,9 @@ def build(folder: str, estimator: str, **settings: Any) -> MetaLRTrainer:
 def run(folder: str, estimator: str, death: str | None) -> None:
     """Train to the end, from the last complete checkpoint if there is one; write the weights and rates at the end."""
     torch.set_num_threads(1)
-    trainer = build(folder, estimator, **({"enable_jit_checkpoint": True} if death == "sigterm" else {}))
+    trainer = build(
+        folder, estimator, **({"enable_jit_checkpoint": True} if (death or "").startswith("sigterm") else {})
+    )
     arm(trainer, death)
     output = Path(folder)
     resume = output.is_dir() and last_complete_checkpoint(output) is not None
@@ -80,9 +83,7 @@ def arm(trainer: MetaLRTrainer, death: str | None) -> None:
     elif kind == "meta-data-raise":
         trainer.add_callback(At(step, lambda: _before(trainer, "_meta_loss", _raise)))
     elif kind == "sigterm":
-        trainer.add_callback(At(2, lambda: os.kill(os.getpid(), signal.SIGTERM)))
-        for later in range(2, STEPS):
-            trainer.add_callback(At(later, lambda: time.sleep(0.6)))  # the grace period of Transformers lasts 3 s
+        trainer.add_callback(At(step, lambda: _be_asked_to_end(trainer)))
 
 
 class _OnSave(TrainerCallback):
@@ -111,6 +112,18 @@ def _cut_and_die(trainer: Any, step: int, name: str) -> None:
         with file.open("r+b") as content:
             content.truncate(file.stat().st_size // 2)
         die()
+
+
+def _be_asked_to_end(trainer: Any) -> None:
+    """Send the signal and wait until the grace period of Transformers, 3 s, is over, however long it takes here."""
+    (manager,) = (
+        callback.jit_manager
+        for callback in trainer.callback_handler.callbacks
+        if isinstance(callback, JITCheckpointCallback)
+    )
+    os.kill(os.getpid(), signal.SIGTERM)
+    while not manager.is_checkpoint_requested:
+        time.sleep(0.02)
 
 
 def _raise() -> None:

@@ -15,6 +15,7 @@ from hf_metalr.hub.upload_errors import UploadError
 from tests.hub.cases import an_adapter
 from tests.hub.loopback import PUBLIC, card, files, hub, trained
 from tests.hub.server import Repo
+from tests.patience import HANGS
 from tests.trainer.tiny import Texts, make_bert, make_trainer
 
 pytestmark = [
@@ -100,7 +101,7 @@ def test_an_unreachable_hub_is_one_error_and_its_command_pushes_all_later(folder
     hub.reopen()
     command, *words = shlex.split(text.partition("push it later with: ")[2])
     assert "--private" in words
-    subprocess.run([Path(sys.executable).with_name(command), *words], check=True, capture_output=True, timeout=100)
+    subprocess.run([Path(sys.executable).with_name(command), *words], check=True, capture_output=True, timeout=HANGS)
     assert set(files()) == PUBLIC
     assert card()["license"] == "mit"
 

@@ -5,6 +5,7 @@ The endpoint is read when huggingface_hub is imported, hence the order here.
 
 import atexit
 import os
+import socket
 import tempfile
 
 from tests.hub.server import Hub
@@ -17,6 +18,8 @@ os.environ |= {
     "HF_ENDPOINT": hub.url,
     "HF_HUB_OFFLINE": "0",
     "HF_HUB_DISABLE_XET": "1",
+    "HF_HUB_ETAG_TIMEOUT": "300",  # a busy machine may take longer than the 10 s of the client
+    "HF_HUB_DOWNLOAD_TIMEOUT": "300",
     "HF_HOME": f"{HOME}/.cache/huggingface",
     "HOME": HOME,
     "HF_TOKEN": TOKEN,
@@ -67,8 +70,8 @@ def card() -> dict:
 
 @pytest.fixture
 def _closed_port():
-    hub.__exit__()
+    hub.refuse()
     huggingface_hub.close_session()  # its connections outlive the server's socket
     yield
-    if hub.socket.fileno() == -1:
+    if not hub.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         hub.reopen()

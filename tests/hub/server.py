@@ -74,10 +74,14 @@ class Hub(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
 
-    def reopen(self) -> None:
-        """Listen again, at the same address, after `__exit__`."""
+    def refuse(self) -> None:
+        """Refuse connections from now on; the address stays taken, so that nobody else answers there."""
+        self.__exit__()
         self.socket = socket.socket(self.address_family, self.socket_type)
         self.server_bind()
+
+    def reopen(self) -> None:
+        """Listen again after `refuse`."""
         self.server_activate()
         self.__enter__()
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from tests.patience import HANGS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -18,11 +20,25 @@ def accelerate_launch(processes: int) -> list[str]:
 
     `--cpu` of accelerate starts a single process. `--multi_gpu` starts them all, which find no GPU and use gloo.
     """
-    with socket.socket() as listener:  # accelerate 1.3 takes port 0, any free one, by its word, and waits for ever
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = _free_port()  # accelerate 1.3 takes port 0, any free one, by its word, and waits for ever
     shape = [f"--num_processes={processes}", "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no"]
     return ["-m", "accelerate.commands.launch", "--multi_gpu", *shape, f"--main_process_port={port}"]
+
+
+def _free_port() -> int:
+    """A port that nobody has taken, and that nobody gets who asks for any before it is listened at.
+
+    The system gives those from 32768 on, also to the many connections of tests beside this one.
+    """
+    ports = range(20000 + os.getpid() % 10000, 32768)
+    for port in ports:
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"no free port among {ports}")
 
 
 def launch(
@@ -43,7 +59,13 @@ def start(processes: int, module: str, *arguments: str, accelerate: bool = False
         command = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", *command]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
-        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=HANGS,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
 

@@ -11,6 +11,7 @@ import pytest
 
 from hf_metalr.report import Run, build_report
 from hf_metalr.transferability.profile import TransferabilityProfile
+from tests.patience import HANGS
 from tests.plotting.histories import full_history
 from tests.report.page import layer
 
@@ -24,7 +25,7 @@ def browse(page: Path, folder: Path) -> tuple[str, str]:
     flags += ["--window-size=500,800", f"--user-data-dir={folder / 'user'}", "--enable-logging=stderr", "--dump-dom"]
     # Into files: helpers of the browser outlive it and would hold a pipe open.
     with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
-        subprocess.run([str(BROWSER), *flags, page.as_uri()], stdout=out, stderr=err, check=True, timeout=60)
+        subprocess.run([str(BROWSER), *flags, page.as_uri()], stdout=out, stderr=err, check=True, timeout=HANGS)
     return tuple((folder / name).read_text(encoding="utf-8", errors="replace") for name in ("out", "err"))
 
 

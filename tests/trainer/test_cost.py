@@ -10,6 +10,7 @@ import torch
 from huggingface_hub import ModelCard
 
 from hf_metalr.hub import LEARNED_RATES_NAME, LearnedRates
+from hf_metalr.hub.card import duration
 from hf_metalr.trainer.checkpoint import STATE_NAME
 from hf_metalr.trainer.cost import Cost
 from tests.trainer.tiny import ESTIMATORS, make_trainer
@@ -46,7 +47,7 @@ def test_own_work_counts_and_training_does_not(tmp_path: Path, estimator: str) -
     assert 0 < training.metalr_seconds < training.train_seconds - 8 * SLEEP
     card = _card(slow_meta)
     cost = card.split("## Cost")[1]
-    assert f"learning the rates took {meta.metalr_seconds:.2g} s (" in cost
+    assert f"learning the rates took {duration(meta.metalr_seconds)} (" in cost
     assert ("two more copies" if estimator == "lookahead" else "one more copy") in cost
 
 

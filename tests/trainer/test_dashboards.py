@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import HANGS
 from tests.trainer.tiny import make_trainer
 
 ROOT = Path(__file__).parents[2]
@@ -46,5 +47,5 @@ def test_trackio_stores_each_rate_under_the_name_of_its_group(tmp_path) -> None:
     pytest.importorskip("trackio")
     environment = os.environ | {"TRACKIO_DIR": str(tmp_path / "trackio")}  # read when it is imported
     subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path / "out")], cwd=ROOT, env=environment, check=True, timeout=120
+        [sys.executable, "-c", SCRIPT, str(tmp_path / "out")], cwd=ROOT, env=environment, check=True, timeout=HANGS
     )

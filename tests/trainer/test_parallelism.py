@@ -12,6 +12,7 @@ from transformers import Trainer
 
 from hf_metalr.trainer.parallelism import require_supported_parallelism
 from tests.parallel.launch import ROOT
+from tests.patience import HANGS
 from tests.trainer.tiny import ESTIMATORS, arguments, assert_learned, make_trainer, make_vit
 
 
@@ -38,7 +39,7 @@ def test_processes_of_a_launch_are_connected_or_refused(tmp_path: Path) -> None:
     environment.pop("ACCELERATE_USE_CPU", None)  # tests set it, users do not
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(script)]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=HANGS, check=False
     )
     refused = done.returncode != 0 and "is of 2 processes (WORLD_SIZE), but this one trains alone" in done.stderr
     connected = done.stdout.split() == ["2", "2"]  # as accelerate 1.3 does by itself
