@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hf_metalr.errors import InputError
+from hf_metalr.errors import InputError, Parameter
 
 
 def of_kept_rows(targets: Tensor, task: str) -> Tensor:
@@ -38,15 +38,19 @@ def require_samples_per_class(targets: Tensor, least: int, names: Sequence[str] 
     if len(labels) < 2:
         raise InputError(
             None,
-            f"The scored rows must be of at least two classes, found only {shown(int(labels[0]))}. Raise "
-            "`max_samples`; of rows with the same input the first alone is scored.",
+            f"The scored rows must be of at least two classes, found only {shown(int(labels[0]))}. Raise ",
+            Parameter("max_samples"),
+            "; of rows with the same input the first alone is scored.",
         )
     few = {int(label): int(count) for label, count in zip(labels, counts, strict=True) if count < least}
     if few:
         listed = ", ".join(f"{shown(label)}: {count}" for label, count in list(few.items())[:5])
         raise InputError(
             None,
-            f"Each class must have at least {least} samples, one for each of the `folds` of the probe and a neighbour "
-            f"for each; found {len(few)} with fewer ({listed}). Lower `folds`, raise `max_samples`, or drop these "
-            "classes; if these are numbers to predict, cast them to float.",
+            f"Each class must have at least {least} samples, one for each fold of the probe and a neighbour "
+            f"for each; found {len(few)} with fewer ({listed}). Lower ",
+            Parameter("folds"),
+            ", raise ",
+            Parameter("max_samples"),
+            ", or drop these classes; if these are numbers to predict, cast them to float.",
         )

@@ -53,13 +53,17 @@ def require_free(folder: Path, resume: bool, *, overwrite: bool = False) -> None
             _NAME,
             f"must hold no other run, but '{folder}' has checkpoints of one ({checkpoints[-1]}). Go on from them with ",
             Parameter("resume"),
-            ", or choose another folder.",
+            ", choose another folder, or write over them with ",
+            Parameter("overwrite"),
+            ".",
         )
     if finished:
         raise InputError(
             _NAME,
             f"must hold no other model, but '{folder}' has a finished one ({finished}), which would be lost. Choose "
-            "another folder, or move that one away.",
+            "another folder, or write over it with ",
+            Parameter("overwrite"),
+            ".",
         )
     _tell_what_stays(folder, names)
 

@@ -182,5 +182,5 @@ def test_any_of_the_flags_that_share_a_setting_sets_it(write):
 
 
 def test_a_file_that_is_not_there_is_told_by_its_option(tmp_path):
-    with pytest.raises(ValueError, match=r"--config '.*nofile\.yaml' is no file here"):
+    with pytest.raises(ValueError, match=r"`config` '.*nofile\.yaml' is no file here"):
         read_config(tmp_path / "nofile.yaml")

@@ -77,11 +77,11 @@ def test_only_the_main_process_writes(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--save", "result.txt"], r"--save must be a \.json file, found 'result\.txt'"),
-        (["--plot", "result.gif"], r"--plot must be a \.png, \.svg, \.pdf file"),
-        (["--plot", "nowhere/result.png"], r"--plot must lie in an existing folder.*Create 'nowhere' first"),
-        (["--save", "file.json/result.json"], r"--save must lie in an existing folder"),
-        (["--save", "folder.json"], r"--save must be a file, found the folder"),
+        (["--save", "result.txt"], r"`save` must be a \.json file, found 'result\.txt'"),
+        (["--plot", "result.gif"], r"`plot` must be a \.png, \.svg, \.pdf file"),
+        (["--plot", "nowhere/result.png"], r"`plot` must lie in an existing folder.*Create 'nowhere' first"),
+        (["--save", "file.json/result.json"], r"`save` must lie in an existing folder"),
+        (["--save", "folder.json"], r"`save` must be a file, found the folder"),
     ],
 )
 def test_unwritable_outputs_are_refused_before_the_work(tmp_path, monkeypatch, arguments, message):

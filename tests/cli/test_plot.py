@@ -65,7 +65,7 @@ def test_one_view_as_vector_file_from_a_history_alone(run_folder, tmp_path, caps
 
 
 def test_the_report_alone_needs_no_matplotlib(run_folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("hf_metalr.cli.commands.plot.find_spec", lambda name: None)
+    monkeypatch.setattr("hf_metalr.cli.output.find_spec", lambda name: None)
     for module in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
@@ -112,10 +112,10 @@ def test_a_run_whose_meta_steps_were_all_skipped_is_drawn_without_hypergradients
         (["no_rates.jsonl"], "'base_lr'"),
         (["other.json"], "found schema 'None'"),
         (["broken.json"], "broken.json is not valid JSON"),
-        (["run", "--html", "page.txt"], "--html must be a .html file"),
-        (["run", "--html", "no/page.html"], "'no'. Create it first"),
+        (["run", "--html", "page.txt"], "--html must be a .html, .htm file"),
+        (["run", "--html", "no/page.html"], "Create 'no' first"),
         (["run", "--html", "folder.html"], "found the folder 'folder.html'"),
-        (["run", "--output-dir", "no"], "'no'. Create it first"),
+        (["run", "--output-dir", "no"], "Create 'no' first"),
         (["run", "--view", "none"], "--view none draws nothing"),
         (["other.json", "--html", "page.html"], "--html reports a run"),
     ],

@@ -62,7 +62,7 @@ def test_every_option_reaches_the_function(texts, bert, tmp_path, capsys):
     )
     assert run("--config", config, "--json") == 0
     output = capsys.readouterr()
-    assert "labels of 'kind': 0 = cat, 1 = dog" in output.err
+    assert "classes: 0 = cat, 1 = dog" in output.err
     rows = {"text": TEXTS, "kind": [int("dog" in text) for text in TEXTS]}
     dataset = Dataset.from_dict(rows).cast_column("kind", ClassLabel(names=["cat", "dog"]))
     direct = rank_backbones([bert], dataset, priors={bert: 0.25}, **options)
@@ -162,7 +162,8 @@ def test_damaged_images_can_be_left_out(tmp_path, capsys):
     assert run(NETWORK, "--data", corrupt(tmp_path / "corrupt"), *QUICK, "--k", 1, "--skip-damaged", "--json") == 0
     output = capsys.readouterr()
     assert json.loads(output.out)["samples"] == 11
-    assert "left out: 1 of 12 inputs" in output.err
+    assert "12 rows found = 11 read + 1 left out" in output.err
+    assert "left out, 1: it is damaged" in output.err
 
 
 def test_a_prior_is_an_accuracy(capsys):
@@ -181,13 +182,13 @@ MISTAKES = {
     "{bert} --data {images}": "bert",
     "{network} --data {texts} --label-column kind": "takes images, but the data set holds texts",
     "{network} --data {unlabelled}": "--label-column must name the column with the labels",
-    "{network} --data {corrupt}": "1 of 12 inputs in column 'image' cannot be read: row 5: Truncated",
+    "{network} --data {corrupt}": "--input-column 'image': 1 of 12 inputs cannot be read: row 5: it is damaged",
     "{network} --data {pictures}": "found 2 with fewer (sick: 2, well: 2). Lower --folds",
     "{network} --data {images} --bootstraps 9": "--bootstraps must be at least 100, found 9",
-    "{network} --data {findings} --label-column mass age": "'age' must hold 0 and 1, one column per label, found 7",
+    "{network} --data {findings} --label-column mass age": "--label-column 'age' must hold 0 or 1 in every row for the task multi-label, found 7 in row 0",
     "{network} --data {images} --label-column image": "--input-column must name the column",
     "{network} --data {images} --scores knn": "knn",
-    "{network} --data {images} --priors other=0.5": "--priors must name models that are ranked, found other",
+    "{network} --data {images} --priors other=0.5": "--priors must name models that are ranked",
     "{network} --data {images} --plot {folder}/none/ranking.png": "--plot must lie in an existing folder",
     "{network} {network} --data {images}": "twice",
 }

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -186,10 +187,55 @@ def test_a_run_that_was_cut_short_goes_on_as_if_it_had_not_been(models, scans, t
 
 
 def test_a_run_does_not_go_on_with_other_splits(models, scans, tmp_path, capsys):
+    own = shutil.copytree(scans, tmp_path / "scans")
+    line = line_of(models, own, tmp_path / "out")
+    assert run(*line) == 0
+    next(own.rglob("*.png")).unlink()
+    assert run(*line, "--resume") == 1
+    assert "test images could have been trained on" in capsys.readouterr().err
+
+
+def test_a_run_does_not_go_on_with_other_options(models, scans, tmp_path, capsys):
     line = line_of(models, scans, tmp_path / "out")
     assert run(*line) == 0
-    assert run(*line, "--seed", 1, "--resume") == 1
-    assert "test images could have been trained on" in capsys.readouterr().err
+    assert run(*line, "--split-seed", 1, "--augment", "light", "--resume") == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "--split-seed was 0, now 1" in last
+    assert "--augment was 'none', now 'light'" in last
+
+
+def test_the_seed_of_a_run_does_not_draw_its_splits(models, scans, tmp_path):
+    found = []
+    for number, more in enumerate([(), ("--seed", 1), ("--split-seed", 1)]):
+        assert run(*line_of(models, scans, tmp_path / str(number)), "--epochs", 0, *more) == 0
+        found.append(json.loads((tmp_path / str(number) / "splits.json").read_text())["splits"])
+    assert found[0] == found[1] != found[2]
+
+
+def test_a_finished_model_is_not_written_over_without_a_word(models, scans, tmp_path, capsys):
+    line = line_of(models, scans, tmp_path / "out")
+    assert run(*line, "--set", "save_strategy=no", "load_best_model_at_end=false") == 0
+    assert run(*line) == 1
+    assert "has a finished one" in capsys.readouterr().err
+    assert run(*line, "--overwrite", "--set", "save_strategy=no", "load_best_model_at_end=false") == 0
+
+
+def test_the_account_stands_in_splits_json_too(models, scans, tmp_path, capsys):
+    own = shutil.copytree(scans, tmp_path / "scans")
+    (own / "dark" / ".hidden.png").write_bytes(b"x")
+    assert run(*line_of(models, own, tmp_path / "out")) == 0
+    told = capsys.readouterr().err
+    found = json.loads((tmp_path / "out" / "splits.json").read_text())
+    files, rows = found["files"], found["rows"]
+    assert files["found"] == files["read"] + sum(entry["count"] for entry in files["left_out"]) == 25
+    assert files["left_out"] == [{"reason": "hidden file", "count": 1, "example": "dark/.hidden.png"}]
+    assert rows["read"] == sum(len(part) for part in found["splits"].values()) == 24
+    assert found["classes"] == {"bright": 0, "dark": 1}
+    assert {name: sum(counts.values()) for name, counts in found["counts"].items()} == {
+        name: len(part) for name, part in found["splits"].items()
+    }
+    assert "25 files found = 24 read + 1 left out" in told
+    assert "classes: 0 = bright, 1 = dark" in told
 
 
 def test_patience_ends_a_run_that_does_not_get_better(models, scans, tmp_path, capsys):

@@ -10,18 +10,18 @@ from tests.training.tables import save_images
 MISTAKES = {
     "--private": r"--private belongs to --push-to-hub",
     "--label-column lable": r"--label-column 'lable' does not exist",
-    "--group-column patient": r"Column 'patient' does not exist",
+    "--group-column patient": r"--group-column 'patient' does not exist",
     "--task regression --class-weights balanced": r"Class weights need classes",
     "--validation-size 0 --patience 2": r"Early stopping needs a validation split",
-    "--no-flip": r"--no-flip changes --augment light alone, found --augment none",
+    "--no-flip": r"--no-flip changes --augment light alone, found none",
     "--metric accurracy": r"must be one of loss, accuracy, .*found 'accurracy'",
     "--set warmup_step=1": r"no field of TrainingArguments",
     "--lr-update sgd": r"lr_update must be one of",
     "--model nowhere/at-all": r"The model 'nowhere/at-all' is neither",
     "--validation-size 0.7 --test-size 0.7": r"together below 1",
     "--push-to-hub user/name": r"HF_HUB_OFFLINE is set",
-    "--output-dir {file}": r"must be a folder or a new one, but '.*/a_file' is a file",
-    "--output-dir {file}/x/y": r"must be a folder or a new one, but '.*/a_file' is a file",
+    "--output-dir {file}": r"--output-dir must be a folder or a new one, found '.*', but '.*/a_file' is a file",
+    "--output-dir {file}/x/y": r"--output-dir must be a folder or a new one, found '.*', but '.*/a_file' is a file",
 }
 
 
@@ -52,7 +52,7 @@ def test_damaged_images_are_all_named_before_the_training(models, damaged, tmp_p
     out = tmp_path / "out"
     assert run("--model", models["vit"], "--data", damaged, "--output-dir", out, *QUICK) == 1
     last = capsys.readouterr().err.splitlines()[-1]
-    assert "2 of 24 inputs in column 'image' cannot be read" in last
+    assert "--input-column 'image': 2 of 24 inputs cannot be read" in last
     assert re.search(r": 'bright/patient03_0.png', 'dark/patient04_1.png': [^;]+\. Mend or .* --skip-damaged", last), (
         last
     )

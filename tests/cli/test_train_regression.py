@@ -39,7 +39,7 @@ def test_numbers_far_from_zero_are_learned_and_answered_in_their_own_unit(models
     out, data = tmp_path / "out", ages / f"{kind}.parquet"
     result = result_of(
         capsys, "--model", models["vit" if kind == "image" else "bert"], "--data", data,
-        "--label-column", "age", "--output-dir", out, *QUICK, "--epochs", 10, "--learning-rate", "1e-2",
+        "--label-column", "age", "--task", "regression", "--output-dir", out, *QUICK, "--epochs", 10, "--learning-rate", "1e-2",
         "--no-trust-region",
     )  # fmt: skip
     assert result["task"] == "regression"
@@ -55,7 +55,7 @@ def test_numbers_far_from_zero_are_learned_and_answered_in_their_own_unit(models
 
 def test_a_regression_goes_on_from_one_and_resumes_in_its_units(models, ages, tmp_path, capsys):
     first, cut, straight = tmp_path / "first", tmp_path / "cut", tmp_path / "straight"
-    line = ("--data", ages / "text.parquet", "--label-column", "age", *QUICK, "--set", "disable_tqdm=true",
+    line = ("--data", ages / "text.parquet", "--label-column", "age", "--task", "regression", *QUICK, "--set", "disable_tqdm=true",
             "lr_scheduler_type=constant", "--no-trust-region")  # fmt: skip
     steep = ("--learning-rate", "1e-2", "--epochs", 10)
     before = result_of(capsys, "--model", models["bert"], "--output-dir", first, *line, *steep)
@@ -80,6 +80,6 @@ def test_numbers_that_an_output_without_bias_does_not_reach_are_told(tmp_path, c
     GPT2ForSequenceClassification(config).save_pretrained(folder)
     path = tmp_path / "scores.csv"
     path.write_text("text,score\n" + "".join(f"a cat,{100 + number % 5}.0\n" for number in range(20)))
-    line = ("--model", folder, "--data", path, "--label-column", "score", "--output-dir", tmp_path / "out")
-    assert run(*line, *QUICK) == 0
+    line = ("--model", folder, "--data", path, "--label-column", "score", "--task", "regression")
+    assert run(*line, "--output-dir", tmp_path / "out", *QUICK) == 0
     assert "far from a mean of 0 and a spread of 1" in capsys.readouterr().err
