@@ -80,7 +80,7 @@ def test_only_the_main_process_writes(tmp_path, monkeypatch):
         (["--save", "result.txt"], r"`save` must be a \.json file, found 'result\.txt'"),
         (["--plot", "result.gif"], r"`plot` must be a \.png, \.svg, \.pdf file"),
         (["--plot", "nowhere/result.png"], r"`plot` must lie in an existing folder.*Create 'nowhere' first"),
-        (["--save", "file.json/result.json"], r"`save` must lie in an existing folder"),
+        (["--save", "file.json/result.json"], r"`save` needs a folder, found the file 'file\.json'"),
         (["--save", "folder.json"], r"`save` must be a file, found the folder"),
     ],
 )

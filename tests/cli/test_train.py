@@ -221,7 +221,7 @@ def test_a_finished_model_is_not_written_over_without_a_word(models, scans, tmp_
 
 
 def test_the_account_stands_in_splits_json_too(models, scans, tmp_path, capsys):
-    own = shutil.copytree(scans, tmp_path / "scans")
+    own = shutil.copytree(scans, tmp_path / "scans", ignore=shutil.ignore_patterns("*.csv"))
     (own / "dark" / ".hidden.png").write_bytes(b"x")
     assert run(*line_of(models, own, tmp_path / "out")) == 0
     told = capsys.readouterr().err

@@ -39,8 +39,8 @@ def test_numbers_far_from_zero_are_learned_and_answered_in_their_own_unit(models
     out, data = tmp_path / "out", ages / f"{kind}.parquet"
     result = result_of(
         capsys, "--model", models["vit" if kind == "image" else "bert"], "--data", data,
-        "--label-column", "age", "--task", "regression", "--output-dir", out, *QUICK, "--epochs", 10, "--learning-rate", "1e-2",
-        "--no-trust-region",
+        "--label-column", "age", "--task", "regression", "--output-dir", out, *QUICK, "--epochs", 10,
+        "--learning-rate", "1e-2", "--no-trust-region",
     )  # fmt: skip
     assert result["task"] == "regression"
     assert result["metrics"]["validation"]["rmse"] < 5  # 10 for the mean as answer
@@ -55,8 +55,8 @@ def test_numbers_far_from_zero_are_learned_and_answered_in_their_own_unit(models
 
 def test_a_regression_goes_on_from_one_and_resumes_in_its_units(models, ages, tmp_path, capsys):
     first, cut, straight = tmp_path / "first", tmp_path / "cut", tmp_path / "straight"
-    line = ("--data", ages / "text.parquet", "--label-column", "age", "--task", "regression", *QUICK, "--set", "disable_tqdm=true",
-            "lr_scheduler_type=constant", "--no-trust-region")  # fmt: skip
+    line = ("--data", ages / "text.parquet", "--label-column", "age", "--task", "regression", *QUICK,
+            "--set", "disable_tqdm=true", "lr_scheduler_type=constant", "--no-trust-region")  # fmt: skip
     steep = ("--learning-rate", "1e-2", "--epochs", 10)
     before = result_of(capsys, "--model", models["bert"], "--output-dir", first, *line, *steep)
     still = result_of(

@@ -48,7 +48,10 @@ def test_a_finished_model_is_kept(tmp_path, names: tuple[str, ...]) -> None:
 def test_checkpoints_are_gone_on_from_and_not_written_over(tmp_path) -> None:
     folder = fill(tmp_path, "checkpoint-10/model.safetensors", "checkpoint-20/model.safetensors", "metrics.json")
     require_free(folder, resume=True)
-    with pytest.raises(InputError, match=r"has checkpoints of one \(checkpoint-20\).*with `resume`, or choose"):
+    with pytest.raises(
+        InputError,
+        match=r"has checkpoints of one \(checkpoint-20\).*with `resume`, choose another folder, or write over them with `overwrite`",
+    ):
         require_free(folder, resume=False)
     require_free(folder, resume=False, overwrite=True)
     assert remove_checkpoints(folder) == ["checkpoint-10", "checkpoint-20"]
