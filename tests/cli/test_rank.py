@@ -185,7 +185,7 @@ MISTAKES = {
     "{network} --data {corrupt}": "--input-column 'image': 1 of 12 inputs cannot be read: row 5: it is damaged",
     "{network} --data {pictures}": "found 2 with fewer (sick: 2, well: 2). Lower --folds",
     "{network} --data {images} --bootstraps 9": "--bootstraps must be at least 100, found 9",
-    "{network} --data {findings} --label-column mass age": "'age' must hold 0 or 1 in every row for the task multi-label, found 7",
+    "{network} --data {findings} --label-column mass age": "'age' must hold 0 or 1 in every row",
     "{network} --data {images} --label-column image": "--input-column must name the column",
     "{network} --data {images} --scores knn": "knn",
     "{network} --data {images} --priors other=0.5": "--priors must name models that are ranked",

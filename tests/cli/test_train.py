@@ -228,7 +228,7 @@ def test_the_account_stands_in_splits_json_too(models, scans, tmp_path, capsys):
     found = json.loads((tmp_path / "out" / "splits.json").read_text())
     files, rows = found["files"], found["rows"]
     assert files["found"] == files["read"] + sum(entry["count"] for entry in files["left_out"]) == 25
-    assert files["left_out"] == [{"reason": "hidden file", "count": 1, "example": "dark/.hidden.png"}]
+    assert files["left_out"] == [{"reason": "hidden", "count": 1, "example": "dark/.hidden.png"}]
     assert rows["read"] == sum(len(part) for part in found["splits"].values()) == 24
     assert found["classes"] == {"bright": 0, "dark": 1}
     assert {name: sum(counts.values()) for name, counts in found["counts"].items()} == {
