@@ -12,10 +12,10 @@ from pathlib import Path
 import datasets  # noqa: F401 - so that its import is not measured
 
 from hf_metalr.data.config import DataConfig
-from hf_metalr.data.listing import list_folder
-from hf_metalr.data.places import find_places
+from hf_metalr.data.folders.listing import list_folder
+from hf_metalr.data.folders.places import find_places
+from hf_metalr.data.folders.twins import find_twins
 from hf_metalr.data.source import open_source
-from hf_metalr.data.twins import find_twins
 
 
 def make_files(folder: Path, count: int) -> None:

@@ -21,8 +21,8 @@ from transformers import (
 )
 
 from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments
+from hf_metalr.data.labels.tasks import Task
 from hf_metalr.training.scoring import make_scoring
-from hf_metalr.data.tasks import Task
 
 
 class Discs(Dataset):

@@ -9,7 +9,7 @@ import torch
 
 from hf_metalr import transferability_profile
 from hf_metalr.cli import main
-from hf_metalr.data.tasks import Task
+from hf_metalr.data.labels.tasks import Task
 from hf_metalr.errors import InputError
 from hf_metalr.hub import LearnedRates
 from hf_metalr.hub.usage import loading_code

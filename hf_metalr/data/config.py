@@ -127,6 +127,6 @@ class DataConfig:
         if given == (FILE_RANGE,):  # as the command line gives it
             object.__setattr__(self, "window", FILE_RANGE)
         if self.window is not None:
-            from hf_metalr.data.deep.raster import require_window
+            from hf_metalr.data.images.deep.raster import require_window
 
             require_window(self.window)

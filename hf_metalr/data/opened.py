@@ -16,7 +16,7 @@ class Opened:
 
     Attributes:
         parts: a `datasets.Dataset` for every split; one with the key None where there are none. Columns of images hold
-            `Image(decode=False)`: {bytes, path}, decoded by `hf_metalr.data.images` alone.
+            `Image(decode=False)`: {bytes, path}, decoded by `hf_metalr.data.images.decode` alone.
         folder: what paths of files are told relative to; None for a data set of the Hub.
         files: of a folder or of files: how many were found, and what was left out; None where there are no files.
         notes: what was decided on the user's behalf, one sentence each, such as where the splits come from.

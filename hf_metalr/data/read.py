@@ -6,22 +6,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hf_metalr.data.account import Account
-from hf_metalr.data.columns import is_image
 from hf_metalr.data.config import DataConfig
-from hf_metalr.data.damage import find_damaged
-from hf_metalr.data.groups import find_groups
-from hf_metalr.data.groups_file import read_groups
-from hf_metalr.data.guess import guess_task
-from hf_metalr.data.images import ImageRefused, decode
+from hf_metalr.data.folders.groups_file import read_groups
+from hf_metalr.data.images.damage import find_damaged
+from hf_metalr.data.images.decode import ImageRefused, decode
+from hf_metalr.data.images.masks import read_mask, read_masks
+from hf_metalr.data.labels.guess import guess_task
+from hf_metalr.data.labels.read_targets import read_targets
+from hf_metalr.data.labels.targets import Targets
+from hf_metalr.data.labels.tasks import Task
 from hf_metalr.data.ledger import Ledger
-from hf_metalr.data.masks import read_mask, read_masks
 from hf_metalr.data.opened import Opened
-from hf_metalr.data.read_targets import read_targets
-from hf_metalr.data.sampling import draw_rows
 from hf_metalr.data.source import open_source
-from hf_metalr.data.table import Table, make_table
-from hf_metalr.data.targets import Targets
-from hf_metalr.data.tasks import Task
+from hf_metalr.data.splits.sampling import draw_rows
+from hf_metalr.data.tables.columns import is_image
+from hf_metalr.data.tables.groups import find_groups
+from hf_metalr.data.tables.table import Table, make_table
 from hf_metalr.errors import InputError, Parameter
 
 logger = logging.getLogger(__name__)

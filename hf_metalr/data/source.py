@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hf_metalr.data.config import DataConfig
-from hf_metalr.data.images import IMAGE_SUFFIXES
+from hf_metalr.data.folders.listing import ARCHIVES, SPREADSHEETS, TABLE_SUFFIXES
+from hf_metalr.data.images.decode import IMAGE_SUFFIXES
 from hf_metalr.data.kinds.folder import open_folder
 from hf_metalr.data.kinds.hub import may_be_on_the_hub, open_from_hub
 from hf_metalr.data.kinds.saved import is_saved, open_saved
 from hf_metalr.data.kinds.tables import open_tables
-from hf_metalr.data.listing import ARCHIVES, SPREADSHEETS, TABLE_SUFFIXES
 from hf_metalr.data.near import near_misses
 from hf_metalr.data.opened import Opened
 from hf_metalr.errors import InputError, Parameter

@@ -8,7 +8,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from hf_metalr.data.tasks import Modality
+from hf_metalr.data.labels.tasks import Modality
 from hf_metalr.engine.no_trace import isolated_rng, mixed_seed
 from hf_metalr.errors import InputError
 from hf_metalr.layer_groups import make_layer_groups

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hf_metalr.data.images import to_channels
-from hf_metalr.data.prepare import prepare_for
+from hf_metalr.data.images.decode import to_channels
+from hf_metalr.data.inputs.prepare import prepare_for
 from hf_metalr.errors import InputError
 
 Inputs = Mapping[str, Any] | Tensor

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from hf_metalr.data.account import USED
+from hf_metalr.data.labels.targets import as_tensor
+from hf_metalr.data.labels.tasks import Modality
 from hf_metalr.data.read import Data, read_dataset
-from hf_metalr.data.targets import as_tensor
-from hf_metalr.data.tasks import Modality
 from hf_metalr.errors import InputError
 from hf_metalr.ranking.targets import of_kept_rows
 

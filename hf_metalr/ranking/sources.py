@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from hf_metalr.data.tasks import Modality
+from hf_metalr.data.labels.tasks import Modality
 from hf_metalr.errors import InputError
 from hf_metalr.ranking.checkpoints import Checkpoint
 from hf_metalr.ranking.processors import Prepare, Processing

@@ -3,8 +3,8 @@
 from dataclasses import fields
 from typing import Any
 
+from hf_metalr.data.labels.tasks import Task
 from hf_metalr.data.near import near_misses
-from hf_metalr.data.tasks import Task
 from hf_metalr.errors import InputError, Parameter
 from hf_metalr.trainer import MetaLRTrainingArguments
 from hf_metalr.training.config import TrainingConfig

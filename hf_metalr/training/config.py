@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hf_metalr.data.config import DataConfig
-from hf_metalr.data.tasks import TASKS
+from hf_metalr.data.labels.tasks import TASKS
 from hf_metalr.options import not_negative, option, positive_int, seed
 
 _SPLITS, _TRAINING, _OUTPUT = "splits", "training", "output"

@@ -8,9 +8,9 @@ from typing import Any
 
 from transformers import EarlyStoppingCallback
 
-from hf_metalr.data.masks import IGNORED
-from hf_metalr.data.splits import TEST, TRAIN, VALIDATION
-from hf_metalr.data.tasks import LOWER_IS_BETTER, Task
+from hf_metalr.data.images.masks import IGNORED
+from hf_metalr.data.labels.tasks import LOWER_IS_BETTER, Task
+from hf_metalr.data.splits.splits import TEST, TRAIN, VALIDATION
 from hf_metalr.errors import InputError
 from hf_metalr.trainer import MetaLRTrainer, MetaLRTrainingArguments
 from hf_metalr.trainer.recovery import last_complete_checkpoint

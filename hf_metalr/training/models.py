@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from hf_metalr.data.tasks import Task
+from hf_metalr.data.labels.tasks import Task
 from hf_metalr.engine.no_trace import evaluation_mode, isolated_rng, kept_buffers
 from hf_metalr.errors import InputError
 from hf_metalr.loading import first_line, own_code, quiet_loading, read_config, require_trust

@@ -7,8 +7,8 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
-from hf_metalr.data.masks import IGNORED
-from hf_metalr.data.tasks import Task
+from hf_metalr.data.images.masks import IGNORED
+from hf_metalr.data.labels.tasks import Task
 from hf_metalr.metrics import MultiLabelMetrics, RegressionMetrics, make_compute_metrics
 from hf_metalr.metrics.segmentation import confusion_matrix, overlap_scores
 from hf_metalr.training.units import UNCHANGED, Units

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from hf_metalr.data.masks import IGNORED, class_map
+from hf_metalr.data.images.masks import IGNORED, class_map
 from hf_metalr.data.read import Data
 from hf_metalr.errors import InputError
 from hf_metalr.training.augmentation import Augmentation
@@ -21,7 +21,7 @@ class Split(Dataset):
     Args:
         data: all rows.
         rows: which of them, in their order.
-        prepare: from an input (and a class map) to the model's inputs; of `hf_metalr.data.prepare`.
+        prepare: from an input (and a class map) to the model's inputs; of `hf_metalr.data.inputs.prepare`.
         augmentation: for training images; None leaves them as they are.
 
     Raises:

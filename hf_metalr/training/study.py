@@ -7,12 +7,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hf_metalr.data.batches import TextCollator, collate
-from hf_metalr.data.given_splits import given_splits
-from hf_metalr.data.groups import told_groups
-from hf_metalr.data.prepare import TextPreparation, prepare_for
+from hf_metalr.data.inputs.batches import TextCollator, collate
+from hf_metalr.data.inputs.prepare import TextPreparation, prepare_for
 from hf_metalr.data.read import Data, read_data
-from hf_metalr.data.splits import TRAIN, VALIDATION, make_splits
+from hf_metalr.data.splits.given_splits import given_splits
+from hf_metalr.data.splits.splits import TRAIN, VALIDATION, make_splits
+from hf_metalr.data.tables.groups import told_groups
 from hf_metalr.errors import InputError
 from hf_metalr.training.augmentation import Augmentation
 from hf_metalr.training.config import TrainingConfig

@@ -8,9 +8,9 @@ import torch
 
 from hf_metalr.data.account import USED
 from hf_metalr.data.config import DataConfig
-from hf_metalr.data.prepare import TextPreparation, prepare_for
+from hf_metalr.data.inputs.prepare import TextPreparation, prepare_for
+from hf_metalr.data.labels.targets import in_model_order
 from hf_metalr.data.read import read_data
-from hf_metalr.data.targets import in_model_order
 from hf_metalr.errors import InputError
 from hf_metalr.loading import first_line, read_config, unloaded_model
 

@@ -10,7 +10,7 @@ from hf_metalr.data.config import DataConfig
 from hf_metalr.data.kinds.tables import open_tables
 from hf_metalr.data.ledger import Ledger
 from hf_metalr.data.opened import Opened
-from hf_metalr.data.table import Table, make_table
+from hf_metalr.data.tables.table import Table, make_table
 
 
 def write(folder: Path, files: dict[str, str | bytes]) -> list[Path]:

@@ -3,8 +3,8 @@
 import pytest
 from datasets import ClassLabel, Dataset, Image
 
-from hf_metalr.data.columns import find_columns
 from hf_metalr.data.config import DataConfig
+from hf_metalr.data.tables.columns import find_columns
 from hf_metalr.errors import InputError
 from tests.data.making import table_of
 

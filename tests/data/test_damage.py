@@ -8,7 +8,7 @@ import pytest
 from datasets import Dataset, Features, Image, Value
 from PIL import Image as Picture
 
-from hf_metalr.data.damage import find_damaged
+from hf_metalr.data.images.damage import find_damaged
 from tests.data.deep_files import png
 from tests.training.tables import shaded
 

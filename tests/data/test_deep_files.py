@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from hf_metalr.data.bit_depth import read_depth
-from hf_metalr.data.deep.netpbm import read_netpbm
-from hf_metalr.data.deep.png import read_png
-from hf_metalr.data.deep.raster import ImageRefused
-from hf_metalr.data.deep.tiff import read_tiff
-from hf_metalr.data.images import decode
+from hf_metalr.data.images.bit_depth import read_depth
+from hf_metalr.data.images.decode import decode
+from hf_metalr.data.images.deep.netpbm import read_netpbm
+from hf_metalr.data.images.deep.png import read_png
+from hf_metalr.data.images.deep.raster import ImageRefused
+from hf_metalr.data.images.deep.tiff import read_tiff
 from tests.data.deep_files import chunk, png, tiff
 
 RNG = np.random.default_rng(0)

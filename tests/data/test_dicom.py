@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from hf_metalr.data.images import IMAGE_SUFFIXES, ImageRefused, check, decode
+from hf_metalr.data.images.decode import IMAGE_SUFFIXES, ImageRefused, check, decode
 
 pydicom = pytest.importorskip("pydicom")
 RNG = np.random.default_rng(0)
@@ -205,7 +205,7 @@ def test_files_are_known_by_their_content_or_their_suffix(tmp_path):
 def test_without_pydicom_the_command_that_installs_it_is_told():
     probe = (
         "import sys; sys.modules['pydicom'] = None\n"
-        "from hf_metalr.data.images import ImageRefused, decode\n"
+        "from hf_metalr.data.images.decode import ImageRefused, decode\n"
         "try: decode(bytes(128) + b'DICM')\n"
         "except ImageRefused as error: print(error)"
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hf_metalr.data.naming import FileIndex
+from hf_metalr.data.folders.naming import FileIndex
 from hf_metalr.errors import InputError
 from tests.data.trees import left_out, paths, plant, product, read, rows
 

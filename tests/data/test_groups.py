@@ -6,7 +6,7 @@ import pytest
 from datasets import Dataset
 
 from hf_metalr.data.config import DataConfig
-from hf_metalr.data.groups import find_groups, told_groups
+from hf_metalr.data.tables.groups import find_groups, told_groups
 from hf_metalr.errors import InputError
 from tests.data.making import save_scans, table_from, table_of
 

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from hf_metalr.data.groups_file import read_groups
+from hf_metalr.data.folders.groups_file import read_groups
 from hf_metalr.errors import InputError
 
 FILES = ["benign/1.png", "benign/2.png", "sick/3.png"]

@@ -6,7 +6,7 @@ import pytest
 from datasets import Dataset, Image
 from PIL import Image as Picture
 
-from hf_metalr.data.image_paths import file_columns, mark_images, open_paths
+from hf_metalr.data.tables.image_paths import file_columns, mark_images, open_paths
 from hf_metalr.errors import InputError
 from tests.data.making import save_scans, table_from, table_of
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image as Picture
 from PIL import ImageOps
 
-from hf_metalr.data.deep.raster import require_window
-from hf_metalr.data.images import ImageRefused, TooDeep, check, decode, to_channels
+from hf_metalr.data.images.decode import ImageRefused, TooDeep, check, decode, to_channels
+from hf_metalr.data.images.deep.raster import require_window
 from hf_metalr.errors import InputError
 from tests.data.deep_files import png, tiff
 

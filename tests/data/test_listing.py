@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from hf_metalr.data.listing import barren, list_folder
+from hf_metalr.data.folders.listing import barren, list_folder
 from hf_metalr.errors import InputError
 from tests.data.trees import PNG, plant
 

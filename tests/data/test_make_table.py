@@ -66,7 +66,7 @@ def test_splits_without_labels_or_of_other_use_are_left_out_and_accounted_for():
 
 def test_a_test_table_without_the_column_of_labels_is_left_out(tmp_path):
     from hf_metalr.data.config import DataConfig
-    from hf_metalr.data.table import make_table
+    from hf_metalr.data.tables.table import make_table
 
     files = {"train.csv": "text,label,x\na,0,1\nb,1,1\n", "test.csv": "text,x\nc,2\n"}
     table = make_table(opened(tmp_path, files), DataConfig(("d",)), several_splits=True)

@@ -10,8 +10,8 @@ from PIL import Image as Picture
 from PIL import ImageDraw, ImageFilter
 from PIL.Image import Resampling
 
-from hf_metalr.data.images import ImageRefused
-from hf_metalr.data.masks import class_map, read_mask, read_masks
+from hf_metalr.data.images.decode import ImageRefused
+from hf_metalr.data.images.masks import class_map, read_mask, read_masks
 from hf_metalr.errors import InputError
 from tests.data.deep_files import png
 

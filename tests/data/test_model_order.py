@@ -2,7 +2,7 @@
 
 import pytest
 
-from hf_metalr.data.targets import Targets, in_model_order
+from hf_metalr.data.labels.targets import Targets, in_model_order
 from hf_metalr.errors import InputError
 
 WORDS = Targets([0, 1, 1], ["cat", "dog"], [])

@@ -18,10 +18,10 @@ from transformers import (
     ViTImageProcessor,
 )
 
-from hf_metalr.data.batches import TextCollator, collate
-from hf_metalr.data.images import ImageRefused, decode
-from hf_metalr.data.masks import IGNORED, class_map, read_mask
-from hf_metalr.data.prepare import ImagePreparation, TextPreparation, input_channels
+from hf_metalr.data.images.decode import ImageRefused, decode
+from hf_metalr.data.images.masks import IGNORED, class_map, read_mask
+from hf_metalr.data.inputs.batches import TextCollator, collate
+from hf_metalr.data.inputs.prepare import ImagePreparation, TextPreparation, input_channels
 from hf_metalr.errors import InputError
 from hf_metalr.training.augmentation import Augmentation
 from tests.cli.models import NETWORK, save_text_model

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from hf_metalr.data.sampling import draw_indices, draw_rows
-from hf_metalr.data.targets import Targets
+from hf_metalr.data.labels.targets import Targets
+from hf_metalr.data.splits.sampling import draw_indices, draw_rows
 
 LABELS = [0] * 700 + [1] * 200 + [2] * 100
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from hf_metalr.data.given_splits import given_splits
-from hf_metalr.data.splits import groups_on_two_sides, make_splits, quantile_strata, split_rows
+from hf_metalr.data.splits.given_splits import given_splits
+from hf_metalr.data.splits.splits import groups_on_two_sides, make_splits, quantile_strata, split_rows
 from hf_metalr.errors import InputError
 from tests.data.making import table_from
 

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hf_metalr.data.config import DataConfig
-from hf_metalr.data.delimited import read_cells
 from hf_metalr.data.kinds.tables import open_tables
-from hf_metalr.data.read_targets import read_targets
-from hf_metalr.data.table import make_table
-from hf_metalr.data.tasks import Task
+from hf_metalr.data.labels.read_targets import read_targets
+from hf_metalr.data.labels.tasks import Task
+from hf_metalr.data.tables.delimited import read_cells
+from hf_metalr.data.tables.table import make_table
 from hf_metalr.errors import InputError
 from tests.data.making import labels
 

@@ -7,7 +7,7 @@ import torch
 import transformers
 from torch import nn
 
-from hf_metalr.data.text_length import LONGEST_TEXT, longest_text
+from hf_metalr.data.inputs.text_length import LONGEST_TEXT, longest_text
 
 SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
 BERT = {"vocab_size": 40, "max_position_embeddings": 24, "pad_token_id": 3, **SMALL}

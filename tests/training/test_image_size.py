@@ -25,7 +25,7 @@ from transformers import (
     ViTImageProcessor,
 )
 
-from hf_metalr.data.tasks import Task
+from hf_metalr.data.labels.tasks import Task
 from hf_metalr.errors import InputError
 from hf_metalr.training.image_size import interpolated, resized_processor
 from hf_metalr.training.models import load_model

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoModelForImageClassification
 
-from hf_metalr.data.tasks import Task
+from hf_metalr.data.labels.tasks import Task
 from hf_metalr.training.models import load_model
 from tests.cli.models import NETWORK, save_text_model
 from tests.training.tables import save_segformer, save_vit

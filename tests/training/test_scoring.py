@@ -5,7 +5,7 @@ import pytest
 import torch
 from transformers import EvalPrediction
 
-from hf_metalr.data.tasks import TASKS, Task
+from hf_metalr.data.labels.tasks import TASKS, Task
 from hf_metalr.metrics.segmentation import confusion_matrix, overlap_scores
 from hf_metalr.training.scoring import make_scoring
 

@@ -5,15 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from hf_metalr.data.config import DataConfig
-from hf_metalr.data.joined_columns import join_columns
+from hf_metalr.data.folders.joined_columns import join_columns
+from hf_metalr.data.folders.listing import TABLE_SUFFIXES, Listing, barren, list_folder
+from hf_metalr.data.folders.named_images import NamedImages
+from hf_metalr.data.folders.places import Places, find_places
+from hf_metalr.data.folders.twins import Twins, find_twins
 from hf_metalr.data.kinds import class_folders, folder_with_table, mask_folders
 from hf_metalr.data.kinds.tables import open_tables
 from hf_metalr.data.ledger import Ledger
-from hf_metalr.data.listing import TABLE_SUFFIXES, Listing, barren, list_folder
-from hf_metalr.data.named_images import NamedImages
 from hf_metalr.data.opened import Opened
-from hf_metalr.data.places import Places, find_places
-from hf_metalr.data.twins import Twins, find_twins
 from hf_metalr.data.words import show
 from hf_metalr.errors import InputError
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hf_metalr.data.image_rows import undecoded
+from hf_metalr.data.folders.rows import undecoded
 from hf_metalr.data.kinds.guard import guarded
 from hf_metalr.data.opened import Opened
 

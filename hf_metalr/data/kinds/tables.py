@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hf_metalr.data.delimited import read_cells
-from hf_metalr.data.json_records import read_json
 from hf_metalr.data.ledger import Ledger
 from hf_metalr.data.opened import SUBFOLDER, Opened
-from hf_metalr.data.split_names import split_of
-from hf_metalr.data.typed import typed
+from hf_metalr.data.splits.split_names import split_of
+from hf_metalr.data.tables.delimited import read_cells
+from hf_metalr.data.tables.json_records import read_json
+from hf_metalr.data.tables.typed import typed
 from hf_metalr.errors import InputError
 
 KINDS = {
