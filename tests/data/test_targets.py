@@ -7,13 +7,13 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Image, List, Value
 from PIL import Image as Picture
 
+from hf_metalr.data.images.masks import read_masks
 from hf_metalr.data.labels.read_targets import read_targets
 from hf_metalr.data.labels.targets import Targets, as_tensor
 from hf_metalr.data.labels.tasks import Task
 from hf_metalr.data.ledger import Ledger
 from hf_metalr.data.tables.table import Table
 from hf_metalr.errors import InputError
-from hf_metalr.training.masks import read_masks
 from tests.data.making import labels
 
 

@@ -3,7 +3,8 @@
 import pytest
 from datasets import ClassLabel, Dataset, Features, Image, List, Value
 
-from hf_metalr.data.labels.tasks import Task, guess_task
+from hf_metalr.data.labels.guess import guess_task
+from hf_metalr.data.labels.tasks import Task
 from hf_metalr.data.ledger import Ledger
 from hf_metalr.data.tables.table import Table
 from hf_metalr.errors import InputError

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hf_metalr.cli.command import find_commands
-from hf_metalr.cli.program import _parse
+from hf_metalr.cli.program import _build_parsers, _parse
 from tests.docs.blocks import PAGES, blocks_of, name_of
 
 # Indented transcripts ("$ hf-metalr …") and fenced shell blocks; a line that ends in a backslash goes on.
@@ -31,6 +31,6 @@ def test_commands_were_found() -> None:
 def test_options_exist(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for line in commands_of(page):
         try:
-            _parse(shlex.split(line, comments=True)[1:], find_commands())
+            _parse(shlex.split(line, comments=True)[1:], *_build_parsers(find_commands()))
         except SystemExit:
             pytest.fail(f"{name_of(page)}: {line}\n{capsys.readouterr().err}")

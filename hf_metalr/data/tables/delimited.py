@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from hf_metalr.data.tables.text_files import read_text
+from hf_metalr.data.tables.text_files import text_of_file
 from hf_metalr.errors import InputError
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -34,7 +34,7 @@ def read_cells(path: Path) -> Cells:
         InputError: columns without a name or with one name, rows that are too long or too short, a quotation without
             end, or another encoding than UTF-8 or marked UTF-16.
     """
-    text, notes = read_text(path)
+    text, notes = text_of_file(path)
     usual = "\t" if path.suffix.lower() == ".tsv" else ","
     if hint := re.match(r"sep=(.)\r?\n", text):  # Excel's own way to say it
         text, separator = text[hint.end() :], hint[1]

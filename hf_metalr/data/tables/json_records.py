@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from hf_metalr.data.tables.text_files import read_text
+from hf_metalr.data.tables.text_files import text_of_file
 from hf_metalr.errors import InputError
 
 
@@ -15,7 +15,7 @@ def read_json(path: Path) -> tuple[dict[str, list[Any]], list[str]]:
     Raises:
         InputError: text that does not parse, another form, or a field that stands twice in a record.
     """
-    text, notes = read_text(path)
+    text, notes = text_of_file(path)
     content = _lines(path, text) if path.suffix.lower() in (".jsonl", ".ndjson") else _whole(path, text)
     if isinstance(content, dict):
         if columns := _columns(content):

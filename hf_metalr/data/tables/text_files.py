@@ -8,7 +8,7 @@ from hf_metalr.errors import InputError
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
-def read_text(path: Path) -> tuple[str, list[str]]:
+def text_of_file(path: Path) -> tuple[str, list[str]]:
     """Return the text of a file with its line ends as they are, and what is to be told of its encoding.
 
     A byte order mark is left out. UTF-16 is read where its mark says so.

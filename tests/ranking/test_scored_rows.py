@@ -13,7 +13,6 @@ from transformers import AutoModel
 from hf_metalr import rank_backbones, scores
 from hf_metalr.features import LAST_HIDDEN_STATE, pooled_features
 from hf_metalr.ranking.scoring import H_SCORE, LEEP, LOG_EVIDENCE, NEAREST_NEIGHBOR
-from hf_metalr.ranking.targets import read_targets
 from tests.ranking.tiny import Colours, image_data, pictures, save_bert, save_vit, text_data, to_pixels, tokenizer
 
 
@@ -120,10 +119,3 @@ def test_images_of_more_than_8_bits_are_refused():
     dataset = Dataset.from_dict({"image": images, "label": [0, 1] * 12}).cast_column("image", Image())
     with pytest.raises(ValueError, match="more than 8 bits per pixel"):
         rank_backbones({"mine": (Colours(True), to_pixels)}, dataset)
-
-
-def test_labels_in_rows_of_their_own_are_classes():
-    # as MedMNIST stores them; catches: 0 and 1 in a column taken for a multi-label task
-    dataset = Dataset.from_dict({"image": [0] * 4, "label": [[0], [1], [0], [1]]})
-    targets, task = read_targets(dataset, "label")
-    assert (targets.tolist(), task) == ([0, 1, 0, 1], "classification")
