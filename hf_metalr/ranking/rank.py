@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hf_metalr.data.config import Window
 from hf_metalr.errors import InputError
 from hf_metalr.features import LAST_HIDDEN_STATE
 from hf_metalr.layer_groups import make_layer_groups
@@ -33,6 +34,9 @@ def rank_backbones(
     scores: Sequence[str] | None = None,
     batch_size: int = 32,
     max_samples: int | None = None,
+    group_column: str | None = None,
+    window: Window | None = None,
+    skip_damaged: bool = False,
     k: int = 5,
     folds: int = 5,
     bootstraps: int = 1000,
@@ -81,6 +85,11 @@ def rank_backbones(
             classifiers with a head from other data have. The first orders the table. None: all that apply.
         batch_size: samples in one forward pass of each process.
         max_samples: score a random part of so many samples, in which each class keeps its share.
+        group_column: such as a patient: nobody is the neighbour of, or fitted together with, a sample of his own group,
+            and intervals draw whole groups.
+        window: (low, high), the intensities of images with more than 8 bits that become black and white; "file" takes
+            each file's own range. None refuses such images.
+        skip_damaged: leave out inputs that cannot be read, and rows without a label, instead of refusing them.
         k: neighbours of k-NN.
         folds: of the probe; each class needs as many samples.
         bootstraps: draws for the intervals of accuracies.
@@ -106,7 +115,16 @@ def rank_backbones(
     settings = {"k": k, "folds": folds, "bootstraps": bootstraps, "batch_size": batch_size, "seed": seed}
     _check_settings(settings, confidence)
     precision = _dtype(dtype)
-    samples = scored_rows(dataset, input_column, label_column, max_samples, seed)
+    samples = scored_rows(
+        dataset,
+        input_column,
+        label_column,
+        max_samples=max_samples,
+        seed=seed,
+        group_column=group_column,
+        window=window,
+        skip_damaged=skip_damaged,
+    )
     names = chosen_scores(scores, samples.task)
     candidates = find_candidates(models, samples.modality, precision, random_twins, seed, trust_remote_code)
     _check_samples(samples, names, k, folds)

@@ -69,9 +69,9 @@ class ScoredRows:
 
 
 def scored_rows(
-    dataset: Any, input_column: str | None, label_column: str | None, max_samples: int | None, seed: int
+    dataset: Any, input_column: str | None, label_column: str | None, max_samples: int | None = None, **settings: Any
 ) -> ScoredRows:
-    """Draw at most `max_samples` rows and leave out copies.
+    """Draw at most `max_samples` rows and leave out copies; arguments as of `rank_backbones`.
 
     Of classes each keeps its share in the draw. Formats and transforms of the data set are passed over. Of rows with
     the same input the first is kept: leave-one-out and cross-validation would find the copy of what they leave out, and
@@ -88,7 +88,7 @@ def scored_rows(
     else:
         _require_dataset(dataset)
         plain = dataset.with_format(None)
-        data = read_dataset(plain, input_column, label_column, max_samples=max_samples, seed=seed)
+        data = read_dataset(plain, input_column, label_column, max_samples=max_samples, **settings)
     if len(data.table.input_columns) > 1:
         raise InputError(
             "input_column",

@@ -56,8 +56,8 @@ def without_picture(row: int) -> Dataset:
 
 
 def two_pictures() -> Dataset:
-    features = Features({"image": Image(), "other": Image(), "label": TWO})
-    return Dataset.from_dict({"image": pictures(8), "other": pictures(8), "label": [0, 1] * 4}, features=features)
+    features = Features({"before": Image(), "after": Image(), "label": TWO})
+    return Dataset.from_dict({"before": pictures(8), "after": pictures(8), "label": [0, 1] * 4}, features=features)
 
 
 TWO = ClassLabel(num_classes=2)
@@ -66,23 +66,21 @@ LABELS = [
     (lambda: image_data().to_iterable_dataset(), "found a streaming data set"),
     (lambda: [{"image": None, "label": 0}], "must be a datasets.Dataset, found list"),
     (lambda: image_data().select([]), "at least two samples, found 0"),
-    (lambda: image_data().remove_columns("label"), "`label_column` must be given .* among the columns"),
-    (lambda: image_data().rename_column("label", "y").add_column("z", [0] * 48).cast_column("z", TWO), "several class"),
-    (lambda: labelled(["cat", "dog"] * 12, Value("string")), r"found texts such as 'cat'.*class_encode_column"),
-    (lambda: labelled([0, 1] * 11 + [None, 1], TWO), "found none in row 22"),
-    (lambda: labelled([0, 1] * 11 + [-1, 1], Value("int64")), "must not be negative, found -1 in row 22"),
+    (lambda: image_data().remove_columns("label"), "`label_column` must name the column with the labels, but there are images alone"),
+    (lambda: image_data().rename_column("label", "y").add_column("z", [0] * 48).cast_column("z", TWO), "`label_column` must name the column with the labels; several columns could be: y, z"),
+    (lambda: labelled([0, 1] * 11 + [None, 1], TWO), r"no label in 1 of 24 rows \(row 22\)"),
+    (lambda: labelled([0, 1] * 11 + [-1, 1], Value("int64")), "holds -1 beside other classes, first in row 22"),
     (lambda: labelled([1] * 24, TWO), "at least two classes, found only 1"),
     (lambda: labelled([0] * 20 + [1] * 4, TWO), r"at least 5 samples.*found 1 with fewer \(1: 4\)"),
-    (lambda: labelled([[0, 1], [0, 1, 1]] * 12, List(Value("int64"))), "other kinds or lengths"),
-    (lambda: labelled([[0, 2], [0, 1]] * 12, List(Value("int64"))), "other numbers than 0 and 1"),
-    (lambda: labelled([0.5, float("nan")] * 12, Value("float32")), "must be finite"),
-    (lambda: labelled([0.5] * 24, Value("float32")), "must differ, found only 0.5"),
+    (lambda: labelled([[0, 1], [0, 1, 1]] * 12, List(Value("int64"))), "found the same labels in all"),
+    (lambda: labelled([0.5, float("nan")] * 12, Value("float32")), "no label in 12 of 24 rows"),
+    (lambda: labelled([0.5] * 24, Value("float32")), "must hold different numbers for a regression, found only 0.5"),
     (lambda: labelled([[0, 0]] * 24, List(Value("int64"))), "found the same labels in all"),
-    (lambda: image_data().remove_columns("image"), "must have a column of images or texts"),
-    (lambda: two_pictures(), r"found \['image', 'other'\]"),
-    (lambda: spoiled(7, lambda whole: b"no image"), "found none in row 7"),
-    (lambda: spoiled(7, lambda whole: b""), "found none in row 7"),
-    (lambda: without_picture(3), "found none in row 3"),
+    (lambda: image_data().remove_columns("image"), "`input_column` must name the column with the images or texts"),
+    (lambda: two_pictures(), "`input_column` must name .* several columns could be: before, after"),
+    (lambda: spoiled(7, lambda whole: b"no image"), "row 7: it is no image of a known kind"),
+    (lambda: spoiled(7, lambda whole: b""), "row 7: it is empty"),
+    (lambda: without_picture(3), r"it is empty in 1 of 24 rows \(row 3\)"),
 ]  # fmt: skip
 
 
@@ -95,9 +93,10 @@ def test_unusable_data_is_refused_before_work_begins(data, message, models, tmp_
     assert not (tmp_path / "cache").exists()
 
 
-def test_an_image_that_ends_too_early_is_named_when_it_is_reached(models, tmp_path):
+@pytest.mark.usefixtures("no_model_is_loaded")
+def test_an_image_that_ends_too_early_is_named_before_work_begins(models, tmp_path):
     data = spoiled(19, lambda whole: whole[: len(whole) // 2])  # begins like an image
-    with pytest.raises(ValueError, match="found none in row 19"):
+    with pytest.raises(ValueError, match="row 19: it is damaged"):
         rank_backbones([models["vit"]], data, batch_size=4, cache_dir=tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 
@@ -108,9 +107,21 @@ def test_the_row_is_that_of_the_whole_data_set(models):
         try:
             rank_backbones([models["vit"]], data, max_samples=18, seed=seed, scores=["shrinkage_h_score"])
         except ValueError as error:
-            assert "row 19 " in str(error)  # noqa: PT017
+            assert "row 19: " in str(error)  # noqa: PT017
             return
     raise AssertionError("row 19 was never drawn")
+
+
+def test_what_cannot_be_read_is_left_out_when_asked(models):
+    data = spoiled(7, lambda whole: b"no image")
+    assert rank_backbones([models["vit"]], data, skip_damaged=True, scores=["shrinkage_h_score"]).samples == 23
+
+
+def test_words_are_classes_and_lists_are_labels(models):
+    words = labelled(["cat", "dog"] * 12, Value("string"))
+    assert rank_backbones([models["vit"]], words, scores=["shrinkage_h_score"]).classes == 2
+    lists = labelled([[0, 2], [0, 1]] * 12, List(Value("int64")))
+    assert rank_backbones([models["vit"]], lists).settings["task"] == "multi-label"
 
 
 @pytest.mark.usefixtures("no_model_is_loaded")
@@ -198,8 +209,8 @@ def test_features_that_are_not_finite_are_refused(tmp_path):
         ({"dtype": "half precision"}, "`dtype` must be a floating dtype"),
         ({"priors": {"other": 0.8}}, r"`priors` must name models that are ranked.*found \['other'\]"),
         ({"priors": {"vit": "high"}}, "`priors` must be finite numbers"),
-        ({"label_column": "lable"}, r"`label_column` must be one of the columns \['image', 'label'\], found 'lable'"),
-        ({"input_column": "label"}, "`input_column` must hold images or texts"),
+        ({"label_column": "lable"}, r"`label_column` 'lable' does not exist\. The columns are: label, image"),
+        ({"input_column": "label"}, "`input_column` 'label' holds the labels"),
         ({"scores": ["accuracy"]}, "`scores` must be a list of different names among"),
     ],
 )
