@@ -50,6 +50,6 @@ def test_features_are_cached_once(results):
 def test_an_error_on_one_process_ends_all(results):
     # row 40 belongs to the second process; the first would wait for it for ever
     assert {rank["error"].split(" (")[0] for ranks in results.values() for rank in ranks} == {
-        "`input_column` 'image': 1 of 48 inputs cannot be read: row 40: it is damaged: the file ends early. Mend or remove "
-        "them, or leave them out with `skip_damaged`."
+        "`input_column` 'image': 1 of 48 inputs cannot be read: row 40: it is damaged: the file ends early. Mend or "
+        "remove them, or leave them out with `skip_damaged`."
     }
