@@ -194,5 +194,5 @@ def _settled_task(table: Table, wanted: str | None) -> Task:
         modality = "image" if is_image(table.dataset.features[table.input_columns[0]]) else "text"
         return Task(wanted, modality)  # type: ignore[arg-type]  # checked by the class
     guessed, reason = guess_task(table)
-    logger.info("task: %s of %ss (%s; choose another with task)", guessed.name, guessed.modality, reason)
+    logger.info("task: %s of %ss (%s; choose another with --task)", guessed.name, guessed.modality, reason)
     return guessed

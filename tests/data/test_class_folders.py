@@ -97,7 +97,7 @@ def test_patients_below_the_classes_are_a_column(tmp_path):
     assert folders["b/p2/left/1.png"] == "p2/left"
     assert folders["a/loose.png"] is None
     assert "4 subfolders below the classes are not read as classes, such as 'p1/left'" in told(opened)
-    assert "group_column=subfolder" in told(opened)
+    assert "--group-column subfolder" in told(opened)
 
 
 def test_images_beside_the_class_folders_are_left_out(tmp_path):

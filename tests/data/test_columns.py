@@ -20,8 +20,8 @@ def texts(*columns):
     [
         (["premise", "hypothesis"], ["premise", "hypothesis"], "input: pairs of the columns premise and hypothesis"),
         (["sentence", "question", "id"], ["question", "sentence"], "question and sentence (not read: id; choose with"),
-        (["title", "text"], ["text"], "input: column 'text' (not read: title; choose with input_column)"),
-        (["Title", "TEXT"], ["TEXT"], "input: column 'TEXT' (not read: Title; choose with input_column)"),
+        (["title", "text"], ["text"], "input: column 'text' (not read: title; choose with --input-column)"),
+        (["Title", "TEXT"], ["TEXT"], "input: column 'TEXT' (not read: Title; choose with --input-column)"),
         (["text", "question", "answer"], ["text"], "(not read: question, answer; choose"),  # of what is the pair?
         (["note"], ["note"], "input: column 'note'"),
     ],

@@ -24,7 +24,7 @@ def test_all_splits_are_read_for_training_and_one_for_everything_else():
     one = table_from(parts, several_splits=False)
     assert one.origins == [(None, 0), (None, 1), (None, 2)]
     assert left_out(one) == {"split 'test' is not read": ("row 0 of test", "row 1 of test")}
-    assert "split 'train' of train, test (choose another with split)" in one.notes
+    assert "split 'train' of train, test (choose another with --split)" in one.notes
 
 
 def test_a_split_can_be_chosen_by_any_of_its_names():
@@ -138,7 +138,7 @@ NOT_HINTED = {
 def test_an_unused_column_that_looks_like_patients_gets_a_word(name, hinted):
     values = (HINTED if hinted else NOT_HINTED)[name]
     dataset = Dataset.from_dict({"text": list("abcd"), "label": [0, 1, 0, 1], name: values})
-    word = f"column '{name}' may name patients: keep each on one side with group_column"
+    word = f"column '{name}' may name patients: keep each on one side with --group-column"
     assert (word in table_from({None: dataset}).notes) is hinted
     assert word not in table_from({None: dataset}, group_column=name).notes
     assert word not in table_from({None: dataset}, several_splits=False).notes

@@ -24,7 +24,7 @@ def test_twins_are_no_samples(busi):
     assert left_out(opened) == {
         "mask, not an image": [f"{c}/{c} ({i})_mask.png" for c in ("benign", "sick") for i in (1, 2)]
     }
-    assert "they are read with task=segmentation" in opened.notes[-1]
+    assert "they are read with --task segmentation" in opened.notes[-1]
     assert str(opened.files) == "8 files found = 4 read + 4 left out"
 
 

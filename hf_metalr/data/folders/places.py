@@ -130,7 +130,7 @@ def _tell_ignored(places: Places) -> None:
     if None not in words and len(words) > 1:
         places.notes.append(
             "the names of the files begin with words such as train and test, which are not read as splits: move the "
-            "files into folders of these names, or name a column of a table with split_column"
+            "files into folders of these names, or name a column of a table with --split-column"
         )
 
 

@@ -87,7 +87,7 @@ def _tell_subfolders(folders: Sequence[tuple[str, ...]]) -> list[str]:
         return []
     count = f"{len(below)} subfolder{'s' * (len(below) > 1)} below the classes"
     words = f"{count} {'are' if len(below) > 1 else 'is'} not read as classes, such as '{min(below)}'"
-    return [f"{words}; if each is a patient, keep it on one side with group_column={SUBFOLDER}"]
+    return [f"{words}; if each is a patient, keep it on one side with --group-column {SUBFOLDER}"]
 
 
 def _too_few(listing: Listing, places: Places) -> list[str]:

@@ -83,7 +83,7 @@ def _open_classes(listing: Listing, twins: Twins, places: Places, tables: Sequen
     files = files.without("mask without its image", twins.alone)
     files = files.without("table that is not used", [name for name in listing.tables if name not in used])
     if twins.names:
-        notes.append("masks beside the images are left out; they are read with task=segmentation")
+        notes.append("masks beside the images are left out; they are read with --task segmentation")
     opened = class_folders.open_class_folders(replace(listing, files=files), places, extras)
     return replace(opened, notes=[*opened.notes, *notes])
 

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from hf_metalr.data.labels.labels import LabelColumn, clean, in_order, is_whole, numbering, unwrapped, warn_of_cases
+from hf_metalr.data.labels.labels import LabelColumn, clean, in_order, is_whole, unwrapped, warn_of_cases
 from hf_metalr.data.labels.targets import Targets
 from hf_metalr.errors import Parameter
 
 MOST_CLASSES = 1000  # more are no classes but numbers or names of patients
+FEWEST_NUMBERS = 5  # of whole numbers that begin elsewhere than at 0 or 1; grades and codes are fewer
 MANY_CLASSES = 20  # of whole numbers; as many ages are no classes
 SHOWN = 20  # of what was taken for the same
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def read_classes(column: LabelColumn) -> Targets:
             Parameter("task"),
             " regression.",
         )
-    return Targets(values, list(names), list(values), notes=[*notes, numbering(f"classes of '{column.name}'", names)])
+    return Targets(values, list(names), list(values), notes=notes)
 
 
 def _class_values(values: list[Any], column: LabelColumn) -> tuple[list[Any], list[Any], list[str]]:
@@ -80,9 +81,10 @@ def _words(values: list[str], column: str) -> tuple[list[Any], list[Any], list[s
 
 
 def _warn_of_numbers(values: Sequence[int], present: Sequence[int], column: str) -> None:
-    """Warn of numbers such as ages that become classes: many, and not numbered 0, 1, … with ten rows each."""
+    """Warn of numbers such as ages that become classes: not numbered from 0 or 1, or many with few rows each."""
     numbered = present[0] in (0, 1) and len(present) == present[-1] - present[0] + 1
-    if len(present) > MANY_CLASSES and not (numbered and len(values) >= 10 * len(present)):
+    few, many = len(present) > FEWEST_NUMBERS, len(present) > MANY_CLASSES
+    if (few and present[0] not in (-1, 0, 1)) or (many and not (numbered and len(values) >= 10 * len(present))):
         logger.warning(
             "column '%s' becomes %d classes, %d to %d. If these are numbers to predict, choose the task regression",
             column,

@@ -11,7 +11,6 @@ from hf_metalr.data.labels.labels import (
     clean,
     in_order,
     is_multi_hot,
-    numbering,
     separator_between,
     warn_of_cases,
 )
@@ -29,11 +28,10 @@ def read_label_sets(columns: Sequence[LabelColumn]) -> Targets:
     if len(columns) == 1:
         sets, names, notes = _listed(columns[0])
         matrix = [[float(number in chosen) for number in range(len(names))] for chosen in sets]
-        notes = [*notes, numbering(f"labels of '{columns[0].name}'", names)]
     else:
         names = [column.name for column in columns]
         matrix = [list(row) for row in zip(*(_zeros_and_ones(column) for column in columns), strict=True)]
-        notes = [numbering("labels", names)]
+        notes = []
     if not 1 <= len(names) <= MOST_LABELS:
         raise columns[0].wrong(
             f"must hold 1 to {MOST_LABELS} different labels, found {len(names)}. Is it the right column?"

@@ -15,7 +15,6 @@ DOUBTFUL = (";", ",")  # may stand between labels, and within the name of one
 FEW = 20  # different whole numbers are taken for classes also where they are written with a fraction
 _WHOLE = re.compile(r"[+-]?\d+")
 _COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
-SHOWN = 20  # of the classes
 logger = logging.getLogger(__name__)
 
 
@@ -101,16 +100,6 @@ def is_whole(values: Iterable[Any]) -> bool:
 def is_whole_number(text: str) -> bool:
     """Return whether a text is a whole number."""
     return _WHOLE.fullmatch(text) is not None
-
-
-def numbering(what: str, names: Sequence[str]) -> str:
-    """Return the sentence that says which class has which number.
-
-    >>> numbering("classes of 'kind'", ["benign", "malign"])
-    "classes of 'kind': 0 = benign, 1 = malign"
-    """
-    shown = ", ".join(f"{number} = {name}" for number, name in enumerate(names[:SHOWN]))
-    return f"{what}: {shown}" + f" and {len(names) - SHOWN} more" * (len(names) > SHOWN)
 
 
 def warn_of_cases(words: Iterable[str], column: str) -> None:

@@ -23,7 +23,7 @@ class Targets:
         strata: of every row, what splits are to spread evenly.
         mask_values: for masks, the class number of every value that occurs; empty otherwise.
         pixels: for masks, how many pixels of every class each row has; empty otherwise.
-        notes: what is to be told: which class has which number, and what was taken for the same.
+        notes: what is to be told, such as what was taken for the same class.
     """
 
     values: list[Any]

@@ -190,7 +190,7 @@ def _told(features: Any, inputs: Sequence[str], config: DataConfig, taken: Seque
     images, texts = _candidates(features, taken, files)
     left = [name for name in images or texts if name not in inputs] if config.input_column is None else []
     words = f"pairs of the columns {' and '.join(inputs)}" if len(inputs) > 1 else f"column '{inputs[0]}'"
-    return f"input: {words}" + f" (not read: {', '.join(left)}; choose with input_column)" * bool(left)
+    return f"input: {words}" + f" (not read: {', '.join(left)}; choose with --input-column)" * bool(left)
 
 
 def _existing(features: Any, wanted: str, parameter: str) -> str:

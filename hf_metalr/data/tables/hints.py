@@ -24,7 +24,7 @@ def hints_of_patients(dataset: Any, used: Sequence[str]) -> list[str]:
         used: columns that serve a purpose.
     """
     names = [name for name in dataset.column_names if name not in used and _is_like_patients(dataset, name)]
-    return [f"column '{name}' may name patients: keep each on one side with group_column" for name in names]
+    return [f"column '{name}' may name patients: keep each on one side with --group-column" for name in names]
 
 
 def hints_of_codes(dataset: Any, column: str, folder: Path) -> list[str]:

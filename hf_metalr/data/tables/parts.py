@@ -46,7 +46,7 @@ def choose_parts(
         chosen, why, notes = _known(filled), "is none to train, validate or test on", []
     else:
         chosen, why = [_training(filled, config.data[0])], "is not read"
-        notes = [f"split '{chosen[0]}' of {', '.join(map(str, filled))} (choose another with split)"]
+        notes = [f"split '{chosen[0]}' of {', '.join(map(str, filled))} (choose another with --split)"]
     for name in filled:
         if name not in chosen:
             rows = left_out(rows, filled, name, f"split '{name}' {why}")
