@@ -9,7 +9,7 @@ from torch.optim import ASGD, LBFGS, Optimizer, Rprop
 
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.rates import base_lr, base_lrs, effective_lrs, learned_groups, same_ratio
-from hf_metalr.engine.schedulers import floors, multiplies_base_rates, owns_rates
+from hf_metalr.engine.schedulers import WRITTEN, floors, multiplies_base_rates, owns_rates
 from hf_metalr.errors import InputError, Parameter
 from hf_metalr.layer_groups import LayerGroup
 from hf_metalr.layer_groups.param_groups import LAYER_GROUP_KEY
@@ -218,32 +218,32 @@ def require_one_rate_each(optimizer: Optimizer) -> dict[str, float]:
     return rates
 
 
-def refuse_unexplained_rates(found: Mapping[str, float], left: Mapping[str, float], scheduler: object) -> NoReturn:
-    """Raise an InputError for rates that somebody wrote, and that may or may not have the learned ones in them."""
-    writer = "the training loop or a callback" if scheduler is None else f"{type(scheduler).__name__}, or by a callback"
-    shown = "; ".join(f"{name!r} had {left[name]:.4g} and was given {lr:.4g}" for name, lr in list(found.items())[:3])
+def refuse_untold_rates(found: Mapping[str, float], left: Mapping[str, float]) -> NoReturn:
+    """Raise an InputError for rates that somebody wrote where the engine was told of no scheduler."""
     raise InputError(
         "scheduler",
-        f"must multiply the learned rates. These were overwritten between two steps, by {writer}, and no common factor "
-        f"explains how: {shown}. Make the schedule one of torch's or Transformers' and set `engine.scheduler`, or "
-        "write one number for all param groups at every step, times group['lr_scale'] where there is one.",
+        f"is None, so nobody but the engine may write learning rates; found others between two steps: "
+        f"{_shown(found, left, 1)}. What was learned would be lost. Give the engine the scheduler "
+        "(MetaLR(…, scheduler=…) or `engine.scheduler = …`), or the word 'written' in its place where the training "
+        "loop writes the rates itself: then the learned rates multiply what it writes.",
     )
 
 
-def refuse_single_writes(optimizer: Optimizer, layer_groups: Sequence[str], groups_before: int) -> None:
-    """Raise an InputError where the param groups that had a rate written are just those that there were at first.
+def refuse_unexplained_rates(found: Mapping[str, float], left: Mapping[str, float], scheduler: object) -> NoReturn:
+    """Raise an InputError for rates that somebody wrote, and that may or may not have the learned ones in them."""
+    writer = "the training loop" if scheduler == WRITTEN else f"{type(scheduler).__name__} or a callback"
+    raise InputError(
+        "scheduler",
+        f"must multiply the learned rates. These were overwritten between two steps, by {writer}, and no factor common "
+        f"to all layer groups explains how: {_shown(found, left, 3)}. Write to every one of optimizer.param_groups, "
+        "which are more than before the engine split them by layer group: one number at every step, times "
+        "group['lr_scale'] where there is one. Or use a scheduler of torch or Transformers.",
+    )
 
-    A loop that writes `param_groups[0]["lr"]` meant all parameters; since the split these are one layer group.
-    """
-    names = [group.get(LAYER_GROUP_KEY) for group in optimizer.param_groups]
-    written = [index for index, name in enumerate(names) if name in layer_groups]
-    if written == list(range(groups_before)) and len(names) > groups_before:
-        raise InputError(
-            "scheduler",
-            f"must multiply the rates of all {len(names)} param groups. Those of the first {groups_before} alone were "
-            f"written between two steps, as many as the optimizer had before it was split by layer group: now they "
-            f"are {names[:groups_before]}. Write to every group of optimizer.param_groups, or set `engine.scheduler`.",
-        )
+
+def _shown(found: Mapping[str, float], left: Mapping[str, float], most: int) -> str:
+    changed = [name for name, lr in found.items() if lr != left[name]][:most]
+    return "; ".join(f"layer group {name!r} had {left[name]:.4g} and was given {found[name]:.4g}" for name in changed)
 
 
 def _span(rates: Mapping[str, float]) -> str:

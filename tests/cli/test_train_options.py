@@ -10,8 +10,8 @@ from transformers.integrations import get_available_reporting_integrations
 
 from hf_metalr import MetaLRTrainingArguments
 from hf_metalr.cli import main
-from hf_metalr.cli.fields import read_fields
 from hf_metalr.cli.commands.train import add_options, config_from
+from hf_metalr.cli.fields import read_fields
 from hf_metalr.data.tasks import Task
 from hf_metalr.errors import InputError
 from hf_metalr.training.arguments import training_arguments

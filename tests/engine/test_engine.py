@@ -177,13 +177,22 @@ def test_held_groups_keep_their_rate(estimator: str) -> None:
 
 
 def test_a_group_without_gradient_and_a_rate_of_zero_stay_where_they_are() -> None:
-    run = Run()
-    run.model[2].requires_grad_(False)
-    run.optimizer.param_groups[2]["lr"] = 0.0
-    run.train(3)
-    assert run.engine.learning_rates["block"] == 0.05
-    assert run.engine.learning_rates["head"] == 0.0
-    assert run.engine.learning_rates["stem"] != 0.05
+    model = make_model()
+    body, head = [*model[0].parameters(), *model[2].parameters()], list(model[4].parameters())
+    optimizer = torch.optim.SGD([{"params": body}, {"params": head, "lr": 0.0}], lr=0.05)
+    engine = MetaLR(
+        model,
+        optimizer,
+        lambda: loss_on(META_BATCH)(model),
+        plain_config(max_lr=1.0),
+        layer_groups=LAYER_GROUPS,
+    )
+    model[2].requires_grad_(False)
+    for step in range(3):
+        train_step(model, optimizer, step)
+    assert engine.learning_rates["block"] == 0.05
+    assert engine.learning_rates["head"] == 0.0
+    assert engine.learning_rates["stem"] != 0.05
 
 
 @pytest.mark.parametrize(
