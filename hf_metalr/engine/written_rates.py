@@ -9,8 +9,8 @@ learned multiplier of layer group j: its base rate over its *unit*, what it star
     a factor     of what stood there (plateau schedulers, ``group["lr"] *= 0.1``): the learned rate is in it already
 
 Which one it is shows in what all layer groups have in common: over what a schedule wrote before, or over what the last
-step left. Where neither fits, it is refused; where both do, nothing was learned yet that tells them apart, and the
-writer is taken for what it was before, or for what its kind most likely is.
+step left. Where neither fits, it is refused. Where both do (a single layer group, or all were learned alike so far), it
+is a factor if the step before got the same one, or if nobody wrote then and a scheduler was told; else a schedule.
 """
 
 import logging
@@ -54,8 +54,7 @@ class WrittenRates:
         self._optimizer = optimizer
         self.units: Rates = {}
         self._scheduled: Rates = {}  # what a schedule wrote last, other than 0
-        self._style: Style | None = None
-        self._factors: Rates = {}  # by which the rates were multiplied at the step before; empty where nobody wrote
+        self._factors: Rates = {}  # by which the step before was given other rates; empty where nobody wrote
         self._left: Rates = {}
         self._moved: Rates = {}  # the units, brought into their bounds: a schedule may have read these
         self.add(units)
@@ -118,41 +117,32 @@ class WrittenRates:
         found = {name: lr for name, lr in found.items() if lr > 0}  # nothing is learned from steps of 0
         self._count_from_moved(found)
         multipliers = {name: bases[name] / self.units[name] for name in found}
-        awake = {
-            name: lr for name, lr in found.items() if expected[name] > 0
-        }  # 0 is a schedule's: no factor leads away
+        awake = {name: lr for name, lr in found.items() if expected[name] > 0}  # what leads away from 0 is no factor
         style = self._style_of(awake, expected, multipliers, scheduler)
         for name, lr in found.items():
-            scheduled = style == "schedule" or name not in awake
-            if scheduled:
+            if style == "schedule" or name not in awake:
                 set_effective_lr(self._optimizer, name, lr * multipliers[name])
                 self._scheduled[name] = lr
-            if owns_rates(scheduler):
-                self.units[name] = lr if scheduled else lr / multipliers[name]
-        self._factors = {name: lr / expected[name] for name, lr in awake.items()}
+                if owns_rates(scheduler):
+                    self.units[name] = lr
+        now = effective_lrs(self._optimizer)
+        self._factors = {name: now[name] / expected[name] for name in awake}
 
     def _style_of(self, found: Rates, expected: Rates, multipliers: Rates, scheduler: object) -> Style:
         if all(lr == expected[name] for name, lr in found.items()):
             return "factor"
-        learned = [name for name in found if multipliers[name] != 1]
-        if written_units(scheduler) is not None or not learned:
+        if written_units(scheduler) is not None:
             return "schedule"
+        learned = [name for name in found if multipliers[name] != 1]
         for names in (list(found), learned):  # where nothing was learned, a rate fits whatever it is
             schedule, factor = self._fits_schedule(found, names), same_ratio(found, expected, names)
             if schedule and factor:
                 return self._most_likely(found, expected, scheduler)
             if schedule or factor:
-                self._style = "schedule" if schedule else "factor"
-                return self._style
-        if owns_rates(scheduler):  # it stops at a lower bound, one layer group before another
-            return "factor"
+                return "schedule" if schedule else "factor"
         refuse_unexplained_rates(found, expected, scheduler)
 
     def _most_likely(self, found: Rates, expected: Rates, scheduler: object) -> Style:
-        if self._style is not None:
-            return self._style
-        if same_ratio(found, self._scheduled, list(found), ratio=1.0):
-            return "schedule"
         if self._factors:
             again = all(close(lr / expected[name], self._factors.get(name, 0)) for name, lr in found.items())
             return "factor" if again else "schedule"
@@ -191,10 +181,9 @@ class WrittenRates:
             "moved": dict(self._moved),
             "left": dict(self._left),
             "factors": dict(self._factors),
-            "style": self._style,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self.units, self._scheduled, self._moved = map(dict, (state["units"], state["scheduled"], state["moved"]))
-        self._left, self._factors, self._style = dict(state["left"]), dict(state["factors"]), state["style"]
+        self._left, self._factors = dict(state["left"]), dict(state["factors"])

@@ -1,6 +1,8 @@
 """Setting up the rates before training: layer groups, split param groups, and the rate each of them starts from."""
 
+import logging
 import math
+from collections.abc import Iterable
 
 from torch import nn
 from torch.optim import Optimizer
@@ -11,6 +13,8 @@ from hf_metalr.layer_groups import LayerGroup, make_layer_groups
 from hf_metalr.layer_groups.param_groups import expand_scheduler, head_names, split_param_groups
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
 from hf_metalr.trainer.warm_start import starting_rates
+
+logger = logging.getLogger(__name__)
 
 
 def set_up_rates(
@@ -48,3 +52,9 @@ def set_up_rates(
             if name in usual:
                 set_base_lr(optimizer, scheduler, name, lr)
     return layer_groups
+
+
+def warn_of_rates_of_zero(lrs: Iterable[float]) -> None:
+    """Say that nothing will be learned where every layer group starts from a rate of 0."""
+    if not any(lrs):
+        logger.warning("Every learning rate starts at 0: nothing will be learned. Set learning_rate above 0.")

@@ -29,7 +29,7 @@ from hf_metalr.trainer.checkpoint import read_engine_state, refuse_learned_check
 from hf_metalr.trainer.console import LR_LOG_PREFIX, MovedRatesNote, summarize_on_console
 from hf_metalr.trainer.cost import Cost
 from hf_metalr.trainer.history_callback import HistoryCallback
-from hf_metalr.trainer.initial_rates import set_up_rates
+from hf_metalr.trainer.initial_rates import set_up_rates, warn_of_rates_of_zero
 from hf_metalr.trainer.item_count import item_count
 from hf_metalr.trainer.meta_data import (
     MetaBatches,
@@ -163,6 +163,7 @@ class MetaLRMixin(EngineAttachment, Publication, TransferabilityReport, BatchNor
                 seed=self.args.seed,
                 rank=self.args.process_index,
             )
+        warn_of_rates_of_zero(self.metalr.first_lrs.values())
         self._start = RunStart.of(self.args, optimizer)
 
     def _meta_loss(self) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from hf_metalr.engine import MetaLR
+from hf_metalr.layer_groups import LayerGroup
 from tests.engine.loop import START, STEPS, Loop, assert_composed, assert_moved, attached, cosine
 from tests.engine.problem import LAYER_GROUPS, make_model, plain_config, train_step
 
@@ -121,9 +122,43 @@ def test_a_single_layer_group_under_a_schedule_by_hand_is_learned() -> None:
     assert engine.learning_rates["all"] != START
 
 
-def test_a_layer_group_that_is_held_at_0_by_hand_can_be_woken() -> None:
-    # catches: learning lost at 0, and the first rate after it refused, since no factor leads there
-    loop = attached(scheduler="written", trust_region=False)
+def test_a_single_layer_group_keeps_what_is_learned_where_a_schedule_decays_evenly() -> None:
+    # catches: 0.9 ** step taken for `*= 0.9`, since the ratio to the last step's rate stays between two meta steps
+    model = make_model()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=START)
+    config = plain_config(estimator="next_batch", max_lr=1.0, meta_every=3)
+    engine = MetaLR(model, optimizer, config=config, layer_groups={".": "all"}, scheduler="written")
+    for step in range(STEPS):
+        optimizer.param_groups[0]["lr"] = START * 0.9**step
+        train_step(model, optimizer, step)
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(engine.learning_rates["all"] * 0.9**step, rel=1e-6)
+    assert engine.learning_rates["all"] != START
+
+
+def test_a_layer_group_that_began_at_0_is_learned_from_the_rate_that_it_is_given() -> None:
+    model = make_model()
+    head, body = list(model[4].parameters()), [*model[0].parameters(), *model[2].parameters()]
+    optimizer = torch.optim.AdamW([{"params": body, "lr": 0.0}, {"params": head}], lr=START)
+    loop = Loop(optimizer).attach(model, "written", trust_region=False)
+    for step in range(STEPS):
+        for group in optimizer.param_groups:
+            group["lr"] = 0.0 if step < 4 and group["layer_group"] != "head" else START * cosine(step)
+        loop.step(step)
+        assert loop.used[-1]["head"] == pytest.approx(loop.base[-1]["head"] * cosine(step), rel=1e-6)
+        woken = cosine(step) / cosine(4) if step >= 4 else 0.0
+        assert loop.used[-1]["stem"] == pytest.approx(loop.base[-1]["stem"] * woken, rel=1e-6)
+    assert 0 < loop.base[-1]["stem"] != START * cosine(4)
+
+
+@pytest.mark.parametrize("grouping", [LAYER_GROUPS, LAYER_GROUPS[:1]], ids=["three groups", "two groups"])
+def test_a_layer_group_that_is_held_at_0_by_hand_can_be_woken(grouping: tuple[LayerGroup, ...]) -> None:
+    # catches: learning lost at 0, the first rate after it refused, the others' taken for numbers of a schedule
+    model = make_model()
+    rest = {parameter for group in grouping for parameter in group.parameter_names}
+    others = tuple(name for name, _ in model.named_parameters() if name not in rest)
+    loop = Loop(torch.optim.AdamW(model.parameters(), lr=START))
+    groups = (*grouping, LayerGroup("others", others)) if others else grouping
+    loop.attach(model, "written", trust_region=False, layer_groups=groups)
     for step in range(3):
         loop.step(step)
     loop.optimizer.param_groups[0]["lr"] = 0.0
@@ -132,10 +167,13 @@ def test_a_layer_group_that_is_held_at_0_by_hand_can_be_woken() -> None:
         loop.step(step)
     assert torch.equal(loop.model[0].weight, weights)
     learned = loop.base[-1]["stem"]
+    others_used = loop.used[-1]
+    loop.engine.held_groups = [name for name in others_used if name != "stem"]
     loop.optimizer.param_groups[0]["lr"] = START / 2
     for step in range(6, 10):
         loop.step(step)
         assert loop.used[-1]["stem"] == pytest.approx(loop.base[-1]["stem"] / 2, rel=1e-6)
+        assert loop.used[-1] | {"stem": 0.0} == others_used
     assert 0 < loop.base[-1]["stem"] != learned > 0
 
 
