@@ -44,6 +44,7 @@ from hf_metalr.engine.schedulers import bare_optimizer, bare_scheduler
 from hf_metalr.engine.trust_region import lr_bounds, move_into_bounds
 from hf_metalr.engine.written_rates import WrittenRates
 from hf_metalr.equations import bound_lr
+from hf_metalr.errors import InputError
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
 from hf_metalr.layer_groups.param_groups import expand_scheduler, split_param_groups
 
@@ -84,7 +85,7 @@ class MetaLR(Resumable):
         held_groups: names of layer groups whose rates stay where they are; assign to it at any time.
 
     Raises:
-        ValueError: unsupported optimizer, no meta loss for the look-ahead, rates that differ within a layer group or
+        InputError: unsupported optimizer, no meta loss for the look-ahead, rates that differ within a layer group or
             lie outside ``min_lr`` and ``max_lr``. A step raises it where somebody wrote rates and ``scheduler`` is
             None, or no common factor explains them.
 
@@ -118,8 +119,9 @@ class MetaLR(Resumable):
         require_supported(optimizer)
         require_unattached(optimizer)
         if self.config.estimator == "lookahead" and meta_loss is None:
-            raise ValueError(
-                "estimator='lookahead' needs meta_loss, a function that returns the loss of a meta batch; found None."
+            raise InputError(
+                "meta_loss",
+                "must be a function that returns the loss of a meta batch (estimator='lookahead'); found None.",
             )
         self.model, self.optimizer, self.meta_loss = model, optimizer, meta_loss
         self.reduce_mean, self.loss_scale, self.on_meta_step = reduce_mean, loss_scale, on_meta_step
