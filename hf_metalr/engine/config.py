@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from hf_metalr.equations import Bounds
+from hf_metalr.errors import InputError
 
 Estimator = Literal["lookahead", "next_batch"]
 LRUpdateName = Literal["proportional", "log_adam"]
@@ -50,7 +51,7 @@ class MetaLRConfig:
             are of size ``α``.
 
     Raises:
-        ValueError: a setting is unknown or out of range; the message names it, the rule and what was found.
+        InputError: a setting is unknown or out of range; the message names it, the rule and what was found.
     """
 
     estimator: Estimator = "next_batch"
@@ -68,31 +69,34 @@ class MetaLRConfig:
         require_choice("estimator", self.estimator, get_args(Estimator))
         require_choice("lr_update", self.lr_update, get_args(LRUpdateName))
         if self.hyper_lr is not None and not 0 <= self.hyper_lr <= 100:
-            raise ValueError(
-                f"hyper_lr must lie in [0, 100]; found {self.hyper_lr!r}. The paper uses 0.1 with "
+            raise InputError(
+                "hyper_lr",
+                f"must lie in [0, 100]; found {self.hyper_lr!r}. The paper uses 0.1 with "
                 "lr_update='proportional'; "
-                "leave it out for the default of the rule."
+                "leave it out for the default of the rule.",
             )
         if not (isinstance(self.meta_every, int) and self.meta_every >= 1):
-            raise ValueError(
-                f"meta_every must be an integer of at least 1 (optimizer steps); found {self.meta_every!r}."
+            raise InputError(
+                "meta_every", f"must be an integer of at least 1 (optimizer steps); found {self.meta_every!r}."
             )
         self._require_sound_horizon()
         if self.hyper_lr_decay is not None and not (self.hyper_lr_decay > 0 and self.lr_update == "log_adam"):
-            raise ValueError(
-                "hyper_lr_decay must be above 0 (meta steps) and needs lr_update='log_adam'; "
-                f"found {self.hyper_lr_decay!r} with lr_update={self.lr_update!r}."
+            raise InputError(
+                "hyper_lr_decay",
+                "must be above 0 (meta steps) and needs lr_update='log_adam'; "
+                f"found {self.hyper_lr_decay!r} with lr_update={self.lr_update!r}.",
             )
         if not 0 < self._or(self.min_lr, self.max_lr) <= self._or(self.max_lr, self.min_lr) < math.inf:
-            raise ValueError(
-                "min_lr and max_lr must satisfy 0 < min_lr <= max_lr and be finite; "
-                f"found min_lr={self.min_lr!r}, max_lr={self.max_lr!r}."
+            raise InputError(
+                "min_lr",
+                "and max_lr must satisfy 0 < min_lr <= max_lr and be finite; "
+                f"found min_lr={self.min_lr!r}, max_lr={self.max_lr!r}.",
             )
         if not isinstance(self.trust_region, bool):
-            raise ValueError(f"trust_region must be True or False; found {self.trust_region!r}.")
+            raise InputError("trust_region", f"must be True or False; found {self.trust_region!r}.")
         if not self.max_lr_change > 1:
-            raise ValueError(
-                f"max_lr_change must be above 1 (2.0 lets a rate halve or double); found {self.max_lr_change!r}."
+            raise InputError(
+                "max_lr_change", f"must be above 1 (2.0 lets a rate halve or double); found {self.max_lr_change!r}."
             )
 
     @staticmethod
@@ -126,12 +130,13 @@ class MetaLRConfig:
         if self.horizon is None:
             return
         if not (isinstance(self.horizon, int) and self.horizon >= 1):
-            raise ValueError(f"horizon must be an integer of at least 1 (optimizer steps); found {self.horizon!r}.")
+            raise InputError("horizon", f"must be an integer of at least 1 (optimizer steps); found {self.horizon!r}.")
         if self.horizon > 1 and not self._can_reach_back:
-            raise ValueError(
-                "horizon above 1 needs estimator='next_batch', lr_update='log_adam' and meta_every=1; "
+            raise InputError(
+                "horizon",
+                "above 1 needs estimator='next_batch', lr_update='log_adam' and meta_every=1; "
                 f"found horizon={self.horizon} with {self.estimator!r}, {self.lr_update!r} and {self.meta_every}. "
-                "Leave it out otherwise."
+                "Leave it out otherwise.",
             )
 
     @property
@@ -159,7 +164,7 @@ class MetaLRConfig:
 
 
 def require_choice(parameter: str, found: object, choices: tuple[str, ...]) -> None:
-    """Raise a ValueError that lists the choices unless ``found`` is one of them."""
+    """Raise an InputError that lists the choices unless ``found`` is one of them."""
     if found not in choices:
         allowed = ", ".join(repr(choice) for choice in choices)
-        raise ValueError(f"{parameter} must be one of {allowed}; found {found!r}.")
+        raise InputError(parameter, f"must be one of {allowed}; found {found!r}.")

@@ -44,6 +44,7 @@ from hf_metalr.engine.schedulers import bare_optimizer, bare_scheduler
 from hf_metalr.engine.trust_region import lr_bounds, move_into_bounds
 from hf_metalr.engine.written_rates import WrittenRates
 from hf_metalr.equations import bound_lr
+from hf_metalr.errors import InputError
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
 from hf_metalr.layer_groups.param_groups import expand_scheduler, split_param_groups
 
@@ -63,8 +64,9 @@ class MetaLR(Resumable):
         layer_groups: a grouping (``"stage"``, ``"block"``, ``"tensor"``), regex patterns, or groups made before.
         scheduler: the learning-rate scheduler, if there is one, of torch, Transformers or timm, or accelerate's wrapper
             of one. It may be set later through the attribute of that name, but before the first step; a schedule's
-            factor multiplies the learned base rate. A schedule that a loop writes into ``group["lr"]`` by hand is
-            noticed (`hf_metalr.engine.written_rates`).
+            factor multiplies the learned base rate. ``"written"`` says that the training loop writes ``group["lr"]``
+            itself: the learned rates multiply what it writes (`hf_metalr.engine.written_rates`). With None nobody but
+            the engine may write rates.
         reduce_mean: averages a float64 tensor over data-parallel processes, in the same order everywhere: one scalar
             per layer group, or three where parameters are sharded; None for one process.
         loss_scale: factor by which a meta loss is multiplied before its backward and its gradients are divided after it
@@ -83,8 +85,9 @@ class MetaLR(Resumable):
         held_groups: names of layer groups whose rates stay where they are; assign to it at any time.
 
     Raises:
-        ValueError: unsupported optimizer, no meta loss for the look-ahead, rates that differ within a layer group or
-            lie outside ``min_lr`` and ``max_lr``. A step raises it where rates were written that nothing explains.
+        InputError: unsupported optimizer, no meta loss for the look-ahead, rates that differ within a layer group or
+            lie outside ``min_lr`` and ``max_lr``. A step raises it where somebody wrote rates and ``scheduler`` is
+            None, or no common factor explains them.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
@@ -116,8 +119,9 @@ class MetaLR(Resumable):
         require_supported(optimizer)
         require_unattached(optimizer)
         if self.config.estimator == "lookahead" and meta_loss is None:
-            raise ValueError(
-                "estimator='lookahead' needs meta_loss, a function that returns the loss of a meta batch; found None."
+            raise InputError(
+                "meta_loss",
+                "must be a function that returns the loss of a meta batch (estimator='lookahead'); found None.",
             )
         self.model, self.optimizer, self.meta_loss = model, optimizer, meta_loss
         self.reduce_mean, self.loss_scale, self.on_meta_step = reduce_mean, loss_scale, on_meta_step
@@ -140,7 +144,7 @@ class MetaLR(Resumable):
         self.lr_bounds = lr_bounds(model, optimizer, self.layer_groups, self.config)
         self.moved_at_start = move_into_bounds(optimizer, self._scheduler, self.lr_bounds)
         self._newcomers = Newcomers(model, optimizer)
-        self._written = WrittenRates(optimizer, self.first_lrs, max(self._parents) + 1)
+        self._written = WrittenRates(optimizer, self.first_lrs)
         self._written.follow(self._scheduler, base_lrs(optimizer))
         self._rule = make_rule(self.config)
         self._displacements = Displacements(optimizer)
@@ -152,7 +156,7 @@ class MetaLR(Resumable):
 
     @property
     def scheduler(self) -> Any:
-        """The scheduler, without accelerate's wrapper; None where the engine knows of none."""
+        """The scheduler, without accelerate's wrapper; "written", or None where the engine knows of none."""
         return self._scheduler
 
     @scheduler.setter

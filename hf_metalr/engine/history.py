@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from hf_metalr.engine.meta_step import MetaStep
+from hf_metalr.errors import InputError
 
 HISTORY_NAME = "metalr_history.jsonl"
 
@@ -71,7 +72,7 @@ def read_history(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Return the rows of a history file, oldest first; a last line that a crash cut short is left out.
 
     Raises:
-        ValueError: a line before the last is not the JSON object of a meta step.
+        InputError: a line before the last is not the JSON object of a meta step.
     """
     return list(iterate_history(path))
 
@@ -90,8 +91,8 @@ def _row(line: bytes, place: str) -> dict[str, Any]:
         if not isinstance(row, dict) or type(row.get("step")) is not int:
             raise ValueError("no object with an integer 'step'")
     except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{place} is not the row of a meta step ({error}): the file was edited or damaged. Mend or remove it."
+        raise InputError(
+            None, f"{place} is not the row of a meta step ({error}): the file was edited or damaged. Mend or remove it."
         ) from error
     return row
 

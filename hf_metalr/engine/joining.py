@@ -73,7 +73,7 @@ def adopt(
     """Split the newcomers by layer group, in place, and bring their rates into their bounds.
 
     Raises:
-        ValueError: the scheduler keeps something of every param group that cannot be told for the new ones, or their
+        InputError: the scheduler keeps something of every param group that cannot be told for the new ones, or their
             rates differ within a layer group or contradict ``min_lr`` and ``max_lr``.
     """
     model, optimizer = newcomers.model, newcomers.optimizer

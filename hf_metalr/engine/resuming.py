@@ -61,7 +61,7 @@ class Resumable:
         """Restore what `state_dict` returned; load the optimizer's and the scheduler's state first.
 
         Raises:
-            ValueError: the state was made with another estimator, update rule, trust region or grouping, the loaded
+            InputError: the state was made with another estimator, update rule, trust region or grouping, the loaded
                 rates are out of bounds, or the optimizer's and the scheduler's states do not belong together.
         """
         self.require_fitting(state)
@@ -76,7 +76,7 @@ class Resumable:
         self._displacements.load_state_dict(state["displacements"], self.model)
 
     def require_fitting(self, state: dict[str, Any]) -> None:
-        """Raise a ValueError if a state was made with another estimator, rule, trust region or grouping."""
+        """Raise an InputError if a state was made with another estimator, rule, trust region or grouping."""
         require_same_run(state, self._identity(), list(self.learning_rates))
 
     def displacement_shapes(self) -> dict[str, tuple[int, ...]]:

@@ -5,6 +5,7 @@ from typing import Protocol
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.measurement import Measurement
 from hf_metalr.equations import Moments, decayed_hyper_lr, log_adam_update, proportional_update
+from hf_metalr.errors import InputError
 
 
 class UpdateRule(Protocol):
@@ -34,7 +35,9 @@ class ProportionalRule:
 
     def load_state_dict(self, state: dict[str, list[float]]) -> None:
         if state:
-            raise ValueError(f"The state of lr_update='proportional' must be empty; found groups {sorted(state)}.")
+            raise InputError(
+                None, f"The state of lr_update='proportional' must be empty; found groups {sorted(state)}."
+            )
 
 
 class LogAdamRule:

@@ -4,7 +4,8 @@ multiplies     torch's and Transformers': ``base_lrs`` times a factor; the base 
 owns           plateau schedulers: they scale what ``group["lr"]`` holds, now and then
 writes         timm's: ``base_values`` times a factor (and times ``group["lr_scale"]``) into ``group["lr"]``, which
                it never reads
-unknown        any other; `hf_metalr.engine.written_rates` finds out from what it writes
+unknown        any other, and a loop that writes rates itself (the word `WRITTEN` in a scheduler's place);
+               `hf_metalr.engine.written_rates` finds out from what they write
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,21 @@ from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 from hf_metalr.errors import InputError
 from hf_metalr.layer_groups.param_groups import PER_GROUP_LISTS
 
+WRITTEN = "written"
+
 
 def bare_scheduler(scheduler: Any) -> Any:
-    """Return the scheduler inside a wrapper (accelerate's ``AcceleratedScheduler``)."""
+    """Return the scheduler inside a wrapper (accelerate's ``AcceleratedScheduler``).
+
+    Raises:
+        InputError: it is a word other than "written".
+    """
+    if isinstance(scheduler, str) and scheduler != WRITTEN:
+        raise InputError(
+            "scheduler",
+            f"must be a learning-rate scheduler, {WRITTEN!r} where the training loop writes the rates itself, or None "
+            f"where they stay; found {scheduler!r}.",
+        )
     while scheduler is not None and not hasattr(scheduler, "base_lrs") and hasattr(scheduler, "scheduler"):
         scheduler = scheduler.scheduler
     return scheduler
@@ -68,7 +81,7 @@ def extend_scheduler(scheduler: Any, optimizer: Optimizer) -> None:
     for part in getattr(scheduler, "_schedulers", ()):
         extend_scheduler(part, optimizer)
     groups = optimizer.param_groups
-    for name, value in list(vars(scheduler).items()) if scheduler is not None else ():
+    for name, value in list(getattr(scheduler, "__dict__", {}).items()):
         if name not in PER_GROUP_LISTS or not isinstance(value, (list, tuple)) or not 0 < len(value) < len(groups):
             continue
         added = groups[len(value) :]

@@ -1,25 +1,25 @@
-"""Rates that somebody else wrote between two optimizer steps: noticed, and composed with what is learned.
+"""Rates that somebody else wrote between two optimizer steps: noticed, and refused or composed with what is learned.
 
-Let ``m_j = α_j / u_j`` be the learned multiplier of layer group j: its base rate over its *unit*, what it started from.
-A writer that does not know of the learning is one of two:
+An engine that was told of no scheduler refuses them: they would replace what it has learned. One that was told of a
+scheduler, or that the loop writes rates itself (``scheduler="written"``), composes. Let ``m_j = α_j / u_j`` be the
+learned multiplier of layer group j: its base rate over its *unit*, what it started from. Written was one of two:
 
-    a schedule   computes the rate from its own numbers (the loops of MAE and DeiT, timm): it wrote ``s_j``, and the
-                 rate of the coming step is ``m_j s_j``. The base rate stays.
-    a factor     multiplies what it finds (plateau schedulers, ``group["lr"] *= 0.1``): the rate that it wrote has the
-                 learned one in it. Where no torch scheduler keeps the base rate, that is multiplied, too.
+    a schedule   numbers of the writer's own (the loops of MAE and DeiT, timm): it wrote ``s_j``, and the rate of the
+                 coming step is ``m_j s_j``
+    a factor     of what stood there (plateau schedulers, ``group["lr"] *= 0.1``): the learned rate is in it already
 
 Which one it is shows in what all layer groups have in common: over what a schedule wrote before, or over what the last
-step left. Where both fit, nothing was learned that tells them apart yet; then the writer is taken for what it was
-before, or was at the step before, and for a schedule among several layer groups.
+step left. Where neither fits, it is refused. Where both do (a single layer group, or all were learned alike so far), it
+is a factor if the step before got the same one, or if nobody wrote then and a scheduler was told; else a schedule.
 """
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from torch.optim import Optimizer
 
-from hf_metalr.engine.checks import refuse_single_writes, refuse_unexplained_rates, require_one_rate_each
+from hf_metalr.engine.checks import refuse_unexplained_rates, refuse_untold_rates, require_one_rate_each
 from hf_metalr.engine.rates import (
     base_lr,
     base_lrs,
@@ -28,7 +28,6 @@ from hf_metalr.engine.rates import (
     learned_groups,
     place_base_lr,
     same_ratio,
-    set_base_lr,
     set_effective_lr,
 )
 from hf_metalr.engine.schedulers import last_lrs, multiplies_base_rates, owns_rates, written_units
@@ -46,18 +45,16 @@ class WrittenRates:
     Args:
         optimizer: its param groups bear the names of layer groups.
         units: the rate that each layer group was given to start with, before its bounds moved it.
-        groups_before: how many param groups there were before they were split.
 
     Attributes:
         units: what a schedule calls the rate of each layer group at its factor 1.
     """
 
-    def __init__(self, optimizer: Optimizer, units: Mapping[str, float], groups_before: int) -> None:
-        self._optimizer, self._groups_before = optimizer, groups_before
+    def __init__(self, optimizer: Optimizer, units: Mapping[str, float]) -> None:
+        self._optimizer = optimizer
         self.units: Rates = {}
         self._scheduled: Rates = {}  # what a schedule wrote last, other than 0
-        self._style: Style | None = None
-        self._factors: Rates = {}  # by which the rates were multiplied at the step before; empty where nobody wrote
+        self._factors: Rates = {}  # by which the step before was given other rates; empty where nobody wrote
         self._left: Rates = {}
         self._moved: Rates = {}  # the units, brought into their bounds: a schedule may have read these
         self.add(units)
@@ -99,7 +96,7 @@ class WrittenRates:
         """Set the rates of the coming step, where somebody has written others than the last step left.
 
         Raises:
-            ValueError: what was written cannot be told from the learned rates.
+            InputError: the engine was told of no scheduler, or what was written cannot be told from the learned rates.
         """
         found = require_one_rate_each(self._optimizer)
         given = last_lrs(scheduler)
@@ -107,8 +104,9 @@ class WrittenRates:
         if all(lr == self._left[name] or lr == last.get(name) for name, lr in found.items()):
             self._factors = {}
             return
-        expected = self._left | (last if multiplies_base_rates(scheduler) else {})
-        self._compose(found, expected, scheduler)
+        if scheduler is None:
+            refuse_untold_rates(found, self._left)
+        self._compose(found, self._left | (last if multiplies_base_rates(scheduler) else {}), scheduler)
         self.note()
 
     def _compose(self, found: Rates, expected: Rates, scheduler: object) -> None:
@@ -116,89 +114,45 @@ class WrittenRates:
         bases = dict(self._left) if owns_rates(scheduler) else base_lrs(self._optimizer)
         for name in [name for name, base in bases.items() if base == 0]:
             self._begin(name, found.pop(name), scheduler)
-        if not any(found.values()):  # a schedule at 0, and nothing to learn from
-            return
-        for name in [name for name, lr in found.items() if lr == 0]:
-            del found[name]
-            self._freeze(name, expected[name], scheduler)
+        found = {name: lr for name, lr in found.items() if lr > 0}  # nothing is learned from steps of 0
+        self._count_from_moved(found)
         multipliers = {name: bases[name] / self.units[name] for name in found}
-        if written_units(scheduler) is not None:
-            styles: dict[str, Style] = dict.fromkeys(found, "schedule")
-        else:
-            styles = self._styles(found, expected, multipliers, scheduler)
+        awake = {name: lr for name, lr in found.items() if expected[name] > 0}  # what leads away from 0 is no factor
+        style = self._style_of(awake, expected, multipliers, scheduler)
         for name, lr in found.items():
-            if styles[name] == "schedule":
+            if style == "schedule" or name not in awake:
                 set_effective_lr(self._optimizer, name, lr * multipliers[name])
-                self._scheduled[name] = lr or self._scheduled[name]
-            elif lr > 0 and expected[name] > 0 and not multiplies_base_rates(scheduler) and not owns_rates(scheduler):
-                self._scale_base(name, lr, lr / expected[name])
-            if owns_rates(scheduler) and lr > 0:
-                self.units[name] = lr if styles[name] == "schedule" else lr / multipliers[name]
-        self._factors = {name: lr / expected[name] for name, lr in found.items() if expected[name] > 0}
+                self._scheduled[name] = lr
+                if owns_rates(scheduler):
+                    self.units[name] = lr
+        now = effective_lrs(self._optimizer)
+        self._factors = {name: now[name] / expected[name] for name in awake}
 
-    def _styles(self, found: Rates, expected: Rates, multipliers: Rates, scheduler: object) -> dict[str, Style]:
-        learned = [name for name, multiplier in multipliers.items() if multiplier != 1]
-        if not learned:
-            return dict.fromkeys(found, "schedule")
+    def _style_of(self, found: Rates, expected: Rates, multipliers: Rates, scheduler: object) -> Style:
+        if all(lr == expected[name] for name, lr in found.items()):
+            return "factor"
+        if written_units(scheduler) is not None:
+            return "schedule"
+        learned = [name for name in found if multipliers[name] != 1]
         for names in (list(found), learned):  # where nothing was learned, a rate fits whatever it is
-            schedule = self._fits_schedule(found, names)
-            factor = same_ratio(found, expected, names)
-            if not schedule and same_ratio(found, self._moved, names):
-                multipliers |= self._take_moved_for_units(found, multipliers)
-                return dict.fromkeys(found, "schedule")
+            schedule, factor = self._fits_schedule(found, names), same_ratio(found, expected, names)
             if schedule and factor:
-                return dict.fromkeys(found, self._most_likely(found, expected, scheduler))
+                return self._most_likely(found, expected, scheduler)
             if schedule or factor:
-                self._style = "schedule" if schedule else "factor"
-                return dict.fromkeys(found, self._style)
-        if owns_rates(scheduler):  # it stops at a lower bound, one layer group before another
-            return dict.fromkeys(found, "factor")
-        return self._styles_of_few(found, expected, scheduler)
-
-    def _take_moved_for_units(self, names: Collection[str], multipliers: Rates) -> Rates:
-        """Return the multipliers of a schedule that started from the rates within their bounds."""
-        new = {name: multipliers[name] * self.units[name] / self._moved[name] for name in names}
-        self.units |= {name: self._moved[name] for name in names}
-        return new
+                return "schedule" if schedule else "factor"
+        refuse_unexplained_rates(found, expected, scheduler)
 
     def _most_likely(self, found: Rates, expected: Rates, scheduler: object) -> Style:
-        if self._style is not None:
-            return self._style
-        if same_ratio(found, self._scheduled, list(found), ratio=1.0):
-            return "schedule"
         if self._factors:
             again = all(close(lr / expected[name], self._factors.get(name, 0)) for name, lr in found.items())
             return "factor" if again else "schedule"
-        if owns_rates(scheduler) or multiplies_base_rates(scheduler):
-            return "factor"
-        if len(found) == 1:
-            refuse_unexplained_rates(found, expected, scheduler)
-        return "schedule"
+        return "factor" if owns_rates(scheduler) or multiplies_base_rates(scheduler) else "schedule"
 
-    def _styles_of_few(self, found: Rates, expected: Rates, scheduler: object) -> dict[str, Style]:
-        """Where some layer groups only were given another rate: theirs, from which learning goes on."""
-        few = [name for name, lr in found.items() if lr != expected[name] and lr != self._left[name]]
-        if len(few) == len(found):
-            refuse_unexplained_rates(found, expected, scheduler)
-        refuse_single_writes(self._optimizer, few, self._groups_before)
-        styles: dict[str, Style] = dict.fromkeys(found, "factor")
-        for name in few:
-            again = self._factors.get(name, 1.0)
-            if again == 1:
-                self.units[name] = base_lrs(self._optimizer)[name]  # what is learned from here on
-                logger.warning(
-                    f"The learning rate of layer group {name!r} was set from {expected[name]:.3g} to {found[name]:.3g} "
-                    "between two steps; it is learned from there."
-                )
-            elif expected[name] > 0 and not close(found[name] / expected[name], again):
-                styles[name] = "schedule"
-        return styles
-
-    def _freeze(self, name: str, expected: float, scheduler: object) -> None:
-        """Learn no more of a rate that alone was set to 0."""
-        if expected > 0 and not multiplies_base_rates(scheduler):
-            logger.warning(f"The learning rate of layer group {name!r} was set to 0 between two steps: it is frozen.")
-            place_base_lr(self._optimizer, name, 0.0)
+    def _count_from_moved(self, found: Rates) -> None:
+        """Take the moved units for the units of a schedule that read its first rates after they were moved."""
+        names = list(found)
+        if same_ratio(found, self._moved, names) and not self._fits_schedule(found, names):
+            self.units |= {name: self._moved[name] for name in names}
 
     def _begin(self, name: str, lr: float, scheduler: object) -> None:
         """Begin to learn a rate that was 0, where somebody has given it another."""
@@ -208,13 +162,6 @@ class WrittenRates:
             )
             place_base_lr(self._optimizer, name, lr)
             self.units[name] = self._scheduled[name] = lr
-
-    def _scale_base(self, name: str, lr: float, factor: float) -> None:
-        base = base_lrs(self._optimizer)[name]
-        set_base_lr(self._optimizer, None, name, base * factor)
-        set_effective_lr(self._optimizer, name, lr)
-        self.units[name] *= factor
-        self._moved[name] *= factor
 
     def _fits_schedule(self, found: Rates, names: list[str]) -> bool:
         scaled = {name: unit * self._scale(name) for name, unit in self.units.items()}
@@ -234,10 +181,9 @@ class WrittenRates:
             "moved": dict(self._moved),
             "left": dict(self._left),
             "factors": dict(self._factors),
-            "style": self._style,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self.units, self._scheduled, self._moved = map(dict, (state["units"], state["scheduled"], state["moved"]))
-        self._left, self._factors, self._style = dict(state["left"]), dict(state["factors"]), state["style"]
+        self._left, self._factors = dict(state["left"]), dict(state["factors"])

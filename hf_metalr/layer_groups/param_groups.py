@@ -73,7 +73,7 @@ def expand_scheduler(scheduler: object, parents: Sequence[int]) -> None:
     ``_schedulers``.
     """
     old_count = max(parents) + 1
-    for name, value in vars(scheduler).items():
+    for name, value in getattr(scheduler, "__dict__", {}).items():
         if name == "_schedulers":
             for part in value:
                 expand_scheduler(part, parents)

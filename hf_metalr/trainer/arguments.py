@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from transformers import TrainingArguments
 
 from hf_metalr.engine.config import MetaLRConfig, require_choice
+from hf_metalr.errors import InputError, Parameter
 from hf_metalr.trainer.parallelism import DEEPSPEED_REFUSED
 from hf_metalr.trainer.secret import Secret
 
@@ -49,7 +50,7 @@ class MetaLRTrainingArguments(TrainingArguments):
     schedule multiplies the learned rates.
 
     Raises:
-        ValueError: a setting is unknown or out of range; the message names it, the rule, what was found and a way out.
+        InputError: a setting is unknown or out of range; the message names it, the rule, what was found and a way out.
     """
 
     meta_estimator: str = field(
@@ -198,9 +199,9 @@ class MetaLRTrainingArguments(TrainingArguments):
         if self.hub_token is not None:
             self.hub_token = Secret(self.hub_token)
         if self.hyper_lr is not None and not self.hyper_lr > 0:
-            raise ValueError(
-                f"hyper_lr must be above 0; found {self.hyper_lr!r}. To train without learning rates, set "
-                "meta_estimator='off'."
+            raise InputError(
+                "hyper_lr",
+                f"must be above 0; found {self.hyper_lr!r}. To train without learning rates, set meta_estimator='off'.",
             )
         self._require_sound_initial_rates()
         self._require_sound_meta_data()
@@ -235,53 +236,64 @@ class MetaLRTrainingArguments(TrainingArguments):
             if isinstance(found, bool) or not isinstance(found, kind) or not (math.isfinite(found) or endless):
                 wanted = "an integer" if kind is Integral else "a finite number"
                 wanted += " or inf" if name == "hyper_lr_decay" else ""
-                raise ValueError(
-                    f"{name} must be {wanted}; found {found!r} ({type(found).__name__}). In YAML, write 1.0e-3 rather "
-                    "than 1e-3, which is text."
+                raise InputError(
+                    name,
+                    f"must be {wanted}; found {found!r} ({type(found).__name__}). In YAML, write 1.0e-3 rather "
+                    "than 1e-3, which is text.",
                 )
 
     def _require_sound_initial_rates(self) -> None:
         if not self.backbone_lr_scale > 0:
-            raise ValueError(
-                f"backbone_lr_scale must be above 0; found {self.backbone_lr_scale!r}. To freeze the backbone, set "
-                "requires_grad=False on its parameters."
+            raise InputError(
+                "backbone_lr_scale",
+                f"must be above 0; found {self.backbone_lr_scale!r}. To freeze the backbone, set "
+                "requires_grad=False on its parameters.",
             )
         if self.head_hold_steps < 0 or self.head_hold_epochs < 0:
-            raise ValueError(
-                "head_hold_steps and head_hold_epochs must not be negative; "
-                f"found {self.head_hold_steps!r} and {self.head_hold_epochs!r}."
+            raise InputError(
+                "head_hold_steps",
+                "and ",
+                Parameter("head_hold_epochs"),
+                f" must not be negative; found {self.head_hold_steps!r} and {self.head_hold_epochs!r}.",
             )
         if self.head_hold_steps and self.head_hold_epochs:
-            raise ValueError(
-                "Set head_hold_steps or head_hold_epochs, not both; "
-                f"found {self.head_hold_steps!r} and {self.head_hold_epochs!r}."
+            raise InputError(
+                "head_hold_steps",
+                f"{self.head_hold_steps!r} and ",
+                Parameter("head_hold_epochs"),
+                f" {self.head_hold_epochs!r} exclude each other: set one of them.",
             )
 
     def _require_sound_meta_data(self) -> None:
         if self.meta_batch_size is not None and self.meta_batch_size < 1:
-            raise ValueError(f"meta_batch_size must be at least 1; found {self.meta_batch_size!r}.")
+            raise InputError("meta_batch_size", f"must be at least 1; found {self.meta_batch_size!r}.")
         if self.meta_split is not None and not 0 < self.meta_split < 1:
-            raise ValueError(f"meta_split must lie strictly between 0 and 1 (a fraction); found {self.meta_split!r}.")
+            raise InputError(
+                "meta_split", f"must lie strictly between 0 and 1 (a fraction); found {self.meta_split!r}."
+            )
         if self.meta_estimator != "lookahead":
             for name in ("meta_batch_size", "meta_split"):
                 if getattr(self, name) is not None:
-                    raise ValueError(
-                        f"{name}={getattr(self, name)!r} has no effect with meta_estimator={self.meta_estimator!r}, "
-                        "which draws no meta batch: leave it out or use meta_estimator='lookahead'."
+                    raise InputError(
+                        name,
+                        f"{getattr(self, name)!r} has no effect with meta_estimator={self.meta_estimator!r}, "
+                        "which draws no meta batch: leave it out or use meta_estimator='lookahead'.",
                     )
 
     def _refuse_optimizers_without_displacement(self) -> None:
         name = str(getattr(self.optim, "value", self.optim))
         if name.startswith("schedule_free"):
-            raise ValueError(
-                f"optim={name!r} keeps the parameters at a running average of its steps, which does not scale with the "
+            raise InputError(
+                "optim",
+                f"{name!r} keeps the parameters at a running average of its steps, which does not scale with the "
                 "learning rate of one step. Use another optimizer, such as optim='adamw_torch' with "
-                "lr_scheduler_type='constant', or set meta_estimator='off'."
+                "lr_scheduler_type='constant', or set meta_estimator='off'.",
             )
         if name in _STEPPING_INSIDE_BACKWARD or name.endswith("_layerwise"):
-            raise ValueError(
-                f"optim={name!r} steps inside the backward pass, where the displacement of a whole step cannot be "
-                "measured. Use another optimizer, such as optim='adamw_torch', or set meta_estimator='off'."
+            raise InputError(
+                "optim",
+                f"{name!r} steps inside the backward pass, where the displacement of a whole step cannot be "
+                "measured. Use another optimizer, such as optim='adamw_torch', or set meta_estimator='off'.",
             )
         if self.deepspeed:
-            raise ValueError(DEEPSPEED_REFUSED)
+            raise InputError("deepspeed", DEEPSPEED_REFUSED)

@@ -12,6 +12,7 @@ from transformers import Trainer
 
 from hf_metalr.engine import MetaLR
 from hf_metalr.engine.schedulers import bare_optimizer, bare_scheduler
+from hf_metalr.errors import InputError
 
 # At type-checking time the mixin is a Trainer; at run time the parent is whatever trainer it is mixed into.
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class EngineAttachment(_Base):
         """Attach the engine to an optimizer, and tell it a scheduler, that a subclass made without calling ours.
 
         Raises:
-            ValueError: no learning rates can be learned from that optimizer.
+            InputError: no learning rates can be learned from that optimizer.
         """
         if self.args.meta_estimator == "off":  # type: ignore[attr-defined]
             return
@@ -46,9 +47,10 @@ class EngineAttachment(_Base):
             try:
                 self._attach_to(self.optimizer, self.model)
             except ValueError as error:
-                raise ValueError(
+                raise InputError(
+                    None,
                     f"create_optimizer of {type(self).__name__} made an optimizer from which no learning rates can be "
-                    f"learned; mend it, or set meta_estimator='off'. {error}"
+                    f"learned; mend it, or set meta_estimator='off'. {error}",
                 ) from error
         elif self.lr_scheduler is not None and self.metalr.scheduler is not bare_scheduler(self.lr_scheduler):
             self.metalr.scheduler = self.lr_scheduler

@@ -15,6 +15,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 
 from hf_metalr.engine import MetaLR
+from hf_metalr.errors import InputError
 
 STATE_NAME = "metalr_state.json"
 # With the present parameters they make the pending displacement.
@@ -38,25 +39,27 @@ def read_engine_state(engine: MetaLR, checkpoint: str | os.PathLike[str]) -> dic
     """Read and check the engine's state from a checkpoint folder, for ``engine.load_state_dict``.
 
     Raises:
-        ValueError: the files are missing, damaged, or of another estimator, update rule or grouping.
+        InputError: the files are missing, damaged, or of another estimator, update rule or grouping.
     """
     path = Path(checkpoint) / STATE_NAME
     if not path.is_file():
-        raise ValueError(
-            f"resume_from_checkpoint={str(checkpoint)!r} holds no {STATE_NAME}: it was written without learned rates, "
+        raise InputError(
+            "resume_from_checkpoint",
+            f"{str(checkpoint)!r} holds no {STATE_NAME}: it was written without learned rates, "
             "or with save_only_model=True, which drops them. Resume with meta_estimator='off', or start a new run from "
-            "its model."
+            "its model.",
         )
     for names in (_OPTIMIZER_FILES, _SCHEDULER_FILES):
         if not any(found for name in names for found in Path(checkpoint).glob(name)):
-            raise ValueError(
-                f"resume_from_checkpoint={str(checkpoint)!r} lacks {names[0]}, where the learned rates are: "
-                "they would silently start again. Resume from a whole checkpoint, or start a new run from its model."
+            raise InputError(
+                "resume_from_checkpoint",
+                f"{str(checkpoint)!r} lacks {names[0]}, where the learned rates are: "
+                "they would silently start again. Resume from a whole checkpoint, or start a new run from its model.",
             )
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not valid JSON ({error}): {_WAY_OUT}") from error
+        raise InputError(None, f"{path} is not valid JSON ({error}): {_WAY_OUT}") from error
     _require(isinstance(state, dict), path, "must hold a JSON object", state)
     _require(isinstance(state.get("config"), dict), path, "must have the object 'config'", state.get("config"))
     _require(isinstance(state.get("layer_groups"), list), path, "must list 'layer_groups'", state.get("layer_groups"))
@@ -67,12 +70,13 @@ def read_engine_state(engine: MetaLR, checkpoint: str | os.PathLike[str]) -> dic
 
 
 def refuse_learned_checkpoint(checkpoint: str | os.PathLike[str] | None) -> None:
-    """Raise a ValueError if a run without learned rates is to go on from a checkpoint that has them."""
+    """Raise an InputError if a run without learned rates is to go on from a checkpoint that has them."""
     if checkpoint is not None and (Path(checkpoint) / STATE_NAME).is_file():
-        raise ValueError(
-            f"resume_from_checkpoint={str(checkpoint)!r} was written with learned rates, and this run has "
+        raise InputError(
+            "resume_from_checkpoint",
+            f"{str(checkpoint)!r} was written with learned rates, and this run has "
             "meta_estimator='off': its optimizer has other param groups. Resume with the estimator of the "
-            "checkpoint, or start a new run from its model."
+            "checkpoint, or start a new run from its model.",
         )
 
 
@@ -132,7 +136,7 @@ def _read_displacements(engine: MetaLR, state: dict[str, Any], path: Path) -> di
     try:
         tensors = safetensors.torch.load_file(file)
     except (OSError, SafetensorError) as error:
-        raise ValueError(f"{file} cannot be read ({error}): {_WAY_OUT}") from error
+        raise InputError(None, f"{file} cannot be read ({error}): {_WAY_OUT}") from error
     expected = engine.displacement_shapes()
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     _require(
@@ -182,4 +186,4 @@ def _are_moments(first: float, second: float, steps: float, most_steps: int) -> 
 
 def _require(condition: bool, path: Path, rule: str, found: object) -> None:
     if not condition:
-        raise ValueError(f"{path}: {rule}; found {str(found)[:80]}: {_WAY_OUT}")
+        raise InputError(None, f"{path}: {rule}; found {str(found)[:80]}: {_WAY_OUT}")

@@ -1,16 +1,21 @@
 """Setting up the rates before training: layer groups, split param groups, and the rate each of them starts from."""
 
+import logging
 import math
+from collections.abc import Iterable
 
 from torch import nn
 from torch.optim import Optimizer
 
 from hf_metalr.engine.checks import require_supported
 from hf_metalr.engine.rates import base_lrs, set_base_lr
+from hf_metalr.errors import InputError
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
 from hf_metalr.layer_groups.param_groups import expand_scheduler, head_names, split_param_groups
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
 from hf_metalr.trainer.warm_start import starting_rates
+
+logger = logging.getLogger(__name__)
 
 
 def set_up_rates(
@@ -32,9 +37,10 @@ def set_up_rates(
     if args.backbone_lr_scale != 1.0:
         heads = head_names(layer_groups)
         if not heads:
-            raise ValueError(
-                f"backbone_lr_scale={args.backbone_lr_scale} needs a head to tell from the backbone; none of the "
-                f"layer groups {[group.name for group in layer_groups]} is one. Leave it at 1.0 for this model."
+            raise InputError(
+                "backbone_lr_scale",
+                f"{args.backbone_lr_scale} needs a head to tell from the backbone; none of the "
+                f"layer groups {[group.name for group in layer_groups]} is one. Leave it at 1.0 for this model.",
             )
         for name, lr in base_lrs(optimizer).items():
             if name not in heads:
@@ -48,3 +54,9 @@ def set_up_rates(
             if name in usual:
                 set_base_lr(optimizer, scheduler, name, lr)
     return layer_groups
+
+
+def warn_of_rates_of_zero(lrs: Iterable[float]) -> None:
+    """Say that nothing will be learned where every layer group starts from a rate of 0."""
+    if not any(lrs):
+        logger.warning("Every learning rate starts at 0: nothing will be learned. Set learning_rate above 0.")

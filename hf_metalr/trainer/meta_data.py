@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler, Subset
 
 from hf_metalr.engine.no_trace import isolated_rng, mixed_seed
+from hf_metalr.errors import InputError
 
 # Keeps the streams of sampling and of augmentation apart from each other and from the engine's meta forward.
 _SAMPLING, _LOADING = 1, 2
@@ -117,26 +118,28 @@ def with_own_generator(collate: Callable[[list], Any]) -> Callable[[list], Any]:
 
 
 def require_meta_dataset(dataset: Any, name: str, eval_dataset: Any) -> None:
-    """Raise a ValueError unless meta batches can be drawn from the data set.
+    """Raise an InputError unless meta batches can be drawn from the data set.
 
     Args:
         dataset: the candidate.
-        name: what the user knows it as, for the message.
+        name: the parameter that the user gave it as.
         eval_dataset: what models are selected or reported on: None, a data set or a dict of data sets.
     """
     if isinstance(dataset, (IterableDataset, datasets.IterableDataset)) or not hasattr(dataset, "__getitem__"):
-        raise ValueError(
-            f"{name} is a stream ({type(dataset).__name__}), from which a resumed run could not draw the same meta "
-            "batches. Pass a map-style meta_dataset, or use meta_estimator='next_batch', which draws none."
+        raise InputError(
+            name,
+            f"is a stream ({type(dataset).__name__}), from which a resumed run could not draw the same meta "
+            "batches. Pass a map-style meta_dataset, or use meta_estimator='next_batch', which draws none.",
         )
     if len(dataset) == 0:
-        raise ValueError(f"{name} must hold at least one sample; found none.")
+        raise InputError(name, "must hold at least one sample; found none.")
     evaluated = eval_dataset.values() if isinstance(eval_dataset, dict) else [eval_dataset]
     if any(dataset is other for other in evaluated):
-        raise ValueError(
-            f"{name} is the eval_dataset: rates fitted to the data that selects or reports models make those figures "
+        raise InputError(
+            name,
+            "is the eval_dataset: rates fitted to the data that selects or reports models make those figures "
             "worthless. Use other data, meta_split, or leave meta_dataset out to draw meta batches from the training "
-            "data."
+            "data.",
         )
 
 
@@ -149,11 +152,13 @@ def carve_meta_set(train_dataset: Any, fraction: float, seed: int) -> tuple[Any,
         seed: of the random split.
     """
     if isinstance(train_dataset, (IterableDataset, datasets.IterableDataset)):
-        raise ValueError(f"meta_split needs map-style training data; found a stream ({type(train_dataset).__name__}).")
+        raise InputError(
+            "meta_split", f"needs map-style training data; found a stream ({type(train_dataset).__name__})."
+        )
     size = len(train_dataset)
     count = round(size * fraction)
     if not 0 < count < size:
-        raise ValueError(f"meta_split={fraction} of {size} training samples leaves one of the two parts empty.")
+        raise InputError("meta_split", f"{fraction} of {size} training samples leaves one of the two parts empty.")
     if isinstance(train_dataset, datasets.Dataset):
         parts = train_dataset.train_test_split(
             test_size=count, seed=seed, stratify_by_column=_strata(train_dataset, count)

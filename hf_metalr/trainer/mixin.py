@@ -21,6 +21,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from transformers.utils import logging
 
 from hf_metalr.engine import MetaLR, MetaStep
+from hf_metalr.errors import InputError, Parameter
 from hf_metalr.layer_groups.param_groups import head_names
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
 from hf_metalr.trainer.attachment import EngineAttachment
@@ -29,7 +30,7 @@ from hf_metalr.trainer.checkpoint import read_engine_state, refuse_learned_check
 from hf_metalr.trainer.console import LR_LOG_PREFIX, MovedRatesNote, summarize_on_console
 from hf_metalr.trainer.cost import Cost
 from hf_metalr.trainer.history_callback import HistoryCallback
-from hf_metalr.trainer.initial_rates import set_up_rates
+from hf_metalr.trainer.initial_rates import set_up_rates, warn_of_rates_of_zero
 from hf_metalr.trainer.item_count import item_count
 from hf_metalr.trainer.meta_data import (
     MetaBatches,
@@ -57,7 +58,7 @@ class MetaLRMixin(EngineAttachment, Publication, TransferabilityReport, BatchNor
         metalr: the engine; None before training and with ``meta_estimator="off"``.
 
     Raises:
-        ValueError: args of another class, meta data that are empty, a stream or the evaluation set, and whatever the
+        InputError: args of another class, meta data that are empty, a stream or the evaluation set, and whatever the
             engine refuses.
     """
 
@@ -74,9 +75,10 @@ class MetaLRMixin(EngineAttachment, Publication, TransferabilityReport, BatchNor
         self._meta_losses: list[float] = []
         super().__init__(*args, **kwargs)
         if not hasattr(self.args, "meta_estimator"):
-            raise ValueError(
-                f"args must be MetaLRTrainingArguments (TrainingArguments with the settings of the learned rates); "
-                f"found {type(self.args).__name__}."
+            raise InputError(
+                "args",
+                "must be MetaLRTrainingArguments (TrainingArguments with the settings of the learned rates); "
+                f"found {type(self.args).__name__}.",
             )
         self._cost = Cost(self.args.device)
         self._settle_meta_dataset()
@@ -96,7 +98,7 @@ class MetaLRMixin(EngineAttachment, Publication, TransferabilityReport, BatchNor
         if resume_from_checkpoint is True:
             resume_from_checkpoint = last_complete_checkpoint(str(self.args.output_dir), self.args.world_size)
             if resume_from_checkpoint is None:  # the parent's words, which code may look for
-                raise ValueError(f"No valid checkpoint found in output directory ({self.args.output_dir})")
+                raise InputError(None, f"No valid checkpoint found in output directory ({self.args.output_dir})")
         try:
             return super().train(resume_from_checkpoint, *args, **kwargs)
         finally:
@@ -163,6 +165,7 @@ class MetaLRMixin(EngineAttachment, Publication, TransferabilityReport, BatchNor
                 seed=self.args.seed,
                 rank=self.args.process_index,
             )
+        warn_of_rates_of_zero(self.metalr.first_lrs.values())
         self._start = RunStart.of(self.args, optimizer)
 
     def _meta_loss(self) -> Tensor:
@@ -174,9 +177,10 @@ class MetaLRMixin(EngineAttachment, Publication, TransferabilityReport, BatchNor
         inputs = self._prepare_inputs(self._meta_loader.batch(self.metalr.step))
         missing = [name for name in self.label_names if name in self._training_columns and name not in inputs]
         if missing:
-            raise ValueError(
+            raise InputError(
+                None,
                 f"Meta batches must hold the labels of training batches; {missing} are not among the columns "
-                f"{list(inputs)}. Add them to meta_dataset, or name them with label_names."
+                f"{list(inputs)}. Add them to meta_dataset, or name them with label_names.",
             )
         model = self.model_wrapped
         if isinstance(model, DistributedDataParallel):
@@ -189,7 +193,7 @@ class MetaLRMixin(EngineAttachment, Publication, TransferabilityReport, BatchNor
 
     def _make_meta_loader(self) -> MetaLoader:
         if self.meta_dataset is None:
-            require_meta_dataset(self.train_dataset, "train_dataset, the source of meta batches,", eval_dataset=None)
+            require_meta_dataset(self.train_dataset, "train_dataset", eval_dataset=None)
         dataset = self.train_dataset if self.meta_dataset is None else self.meta_dataset
         collate = with_own_generator(self.data_collator)
         if isinstance(dataset, datasets.Dataset):
@@ -216,12 +220,18 @@ class MetaLRMixin(EngineAttachment, Publication, TransferabilityReport, BatchNor
         args = self.args
         if self.meta_dataset is not None:
             if args.meta_estimator != "lookahead":
-                raise ValueError(
-                    f"meta_dataset has no effect with meta_estimator={args.meta_estimator!r}, which draws no meta "
-                    "batch: leave it out or use meta_estimator='lookahead'."
+                raise InputError(
+                    "meta_dataset",
+                    f"has no effect with meta_estimator={args.meta_estimator!r}, which draws no meta "
+                    "batch: leave it out or use meta_estimator='lookahead'.",
                 )
             if args.meta_split is not None:
-                raise ValueError(f"Give meta_dataset or meta_split, not both; found meta_split={args.meta_split!r}.")
+                raise InputError(
+                    "meta_dataset",
+                    "and ",
+                    Parameter("meta_split"),
+                    f" exclude each other; give one of them, found meta_split={args.meta_split!r}.",
+                )
             require_meta_dataset(self.meta_dataset, "meta_dataset", self.eval_dataset)
         elif args.meta_split is not None:
             seed = args.seed if args.data_seed is None else args.data_seed

@@ -7,6 +7,7 @@ from typing import Any
 
 from hf_metalr.checked_json import is_finite, is_text
 from hf_metalr.engine.rates import base_lrs
+from hf_metalr.errors import InputError
 from hf_metalr.hub.learned_rates import MOST_LR, Setting
 from hf_metalr.hub.locate import is_hub_id
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
@@ -49,14 +50,15 @@ class RunStart:
             place: the checkpoint, for messages.
 
         Raises:
-            ValueError: it is damaged.
+            InputError: it is damaged.
         """
         if saved is None:
             return self
         if not _is_start(saved, set(self.lrs)):
-            raise ValueError(
+            raise InputError(
+                None,
                 f"{place}: 'start' must hold a rate for every layer group and the settings behind them, found "
-                f"{str(saved)[:80]}: the checkpoint is damaged or was edited; resume from an earlier one."
+                f"{str(saved)[:80]}: the checkpoint is damaged or was edited; resume from an earlier one.",
             )
         assert isinstance(saved, dict)
         start = RunStart({name: float(lr) for name, lr in saved["lrs"].items()}, saved["settings"])

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from transformers import Trainer
 from transformers.utils import logging
 
+from hf_metalr.errors import InputError
 from hf_metalr.trainer.arguments import MetaLRTrainingArguments
 from hf_metalr.transferability import TransferabilityProfile, transferability_profile
 from hf_metalr.transferability.ends import end_of_module
@@ -69,11 +70,12 @@ def _values(model: nn.Module) -> dict[str, Tensor]:
 
 
 def require_reportable(trainer: Trainer, model: nn.Module) -> None:
-    """Raise a ValueError before training where the report could not be made after it."""
+    """Raise an InputError before training where the report could not be made after it."""
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled or getattr(model, "_tp_size", None):
-        raise ValueError(
-            "report_transferability=True needs whole parameters, and these are sharded over processes. Leave it out, "
-            "save the model before and after training, and call `hf_metalr.transferability_profile` on the two folders."
+        raise InputError(
+            "report_transferability",
+            "needs whole parameters, and these are sharded over processes. Leave it out, save the model before and "
+            "after training, and call `hf_metalr.transferability_profile` on the two folders.",
         )
     end_of_module(model, "model", "")  # refuses adapters and sharded tensors
     require_initialiser(model)

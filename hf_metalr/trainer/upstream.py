@@ -28,6 +28,7 @@ from transformers import PreTrainedModel, Trainer
 from transformers.core_model_loading import revert_weight_conversion
 
 from hf_metalr.engine.no_trace import isolated_rng, kept_buffers
+from hf_metalr.errors import InputError
 
 AFFECTED = Version(transformers.__version__) < Version("6")
 
@@ -96,7 +97,7 @@ def complete_reload(model: nn.Module, checkpoint: str | Path) -> None:
     The weights go into the model as it is, so a replaced head or a class with arguments of its own does no harm.
 
     Raises:
-        ValueError: the checkpoint lacks weights of the model.
+        InputError: the checkpoint lacks weights of the model.
     """
     files = sorted(Path(checkpoint).glob("model*.safetensors"))  # none for adapters and sharded engines
     if not AFFECTED or not files:
@@ -105,13 +106,13 @@ def complete_reload(model: nn.Module, checkpoint: str | Path) -> None:
     if not missing:
         return
     if not isinstance(model, PreTrainedModel):
-        raise ValueError(_missing_message(checkpoint, missing))
+        raise InputError(None, _missing_message(checkpoint, missing))
     saved: dict[str, torch.Tensor] = {}
     for file in files:
         saved |= load_file(file)
     state, missing = _under_own_names(model, saved)
     if missing:
-        raise ValueError(_missing_message(checkpoint, missing))
+        raise InputError(None, _missing_message(checkpoint, missing))
     model.load_state_dict(state, strict=True)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from transformers.utils import logging
 
 from hf_metalr.checked_json import read_object
+from hf_metalr.errors import InputError
 from hf_metalr.hub import LearnedRates, learned_rates
 from hf_metalr.hub.locate import locate
 from hf_metalr.layer_groups import LayerGroup
@@ -43,7 +44,7 @@ def starting_rates(
         token: of the Hub.
 
     Raises:
-        ValueError: the source cannot be had or used, or none of its layers is one of the model's.
+        InputError: the source cannot be had or used, or none of its layers is one of the model's.
     """
     path = locate(source, token)
     content = read_object(path, storage.MOST_BYTES, "file of rates")
@@ -55,10 +56,11 @@ def starting_rates(
         profile = TransferabilityProfile(**storage.parse(content, str(path)))
         factors = _factors(profile, source, layer_groups)
         return {name: lr * factors[name] for name, lr in usual.items() if name in factors}
-    raise ValueError(
-        f"init_lrs={source!r} must be a file of learned rates (schema {learned_rates.SCHEMA!r}) or a transferability "
+    raise InputError(
+        "init_lrs",
+        f"{source!r} must be a file of learned rates (schema {learned_rates.SCHEMA!r}) or a transferability "
         f"profile (schema {storage.SCHEMA!r}), found schema {str(schema)[:80]!r}. `MetaLRTrainer` writes the first "
-        "when it has trained, and the second with report_transferability=True."
+        "when it has trained, and the second with report_transferability=True.",
     )
 
 
@@ -79,9 +81,10 @@ def rates_of_run(
     matched = {name: learned[name] for name in own if name in learned}
     names = [group.name for group in run.layer_groups]
     if not matched:
-        raise ValueError(
-            f"init_lrs={source!r} has learned rates for none of the model's layer groups {_listed(own)}; it has "
-            f"{_listed(names)}. Use a run of a similar architecture with the same layer_groups."
+        raise InputError(
+            "init_lrs",
+            f"{source!r} has learned rates for none of the model's layer groups {_listed(own)}; it has "
+            f"{_listed(names)}. Use a run of a similar architecture with the same layer_groups.",
         )
     misfits = {
         "layer groups that it does not name start at their usual rate": [name for name in own if name not in names],
@@ -112,13 +115,14 @@ def _factors(profile: TransferabilityProfile, source: str, layer_groups: Sequenc
     body = {group.name for group in layer_groups if not group.is_head}
     matched = {name: factor for name, factor in factors.items() if name in body}
     if not factors:
-        raise ValueError(
-            f"init_lrs={source!r} holds no layer that moved, so it says nothing about rates. Leave it out."
+        raise InputError(
+            "init_lrs", f"{source!r} holds no layer that moved, so it says nothing about rates. Leave it out."
         )
     if not matched:
-        raise ValueError(
-            f"init_lrs={source!r} names none of the model's layer groups {_listed(sorted(body))}; it has "
-            f"{_listed(list(factors))}. Use a profile of the same architecture and layer_groups."
+        raise InputError(
+            "init_lrs",
+            f"{source!r} names none of the model's layer groups {_listed(sorted(body))}; it has "
+            f"{_listed(list(factors))}. Use a profile of the same architecture and layer_groups.",
         )
     missing = sorted(body - factors.keys() - profile.left_out.keys())
     unknown = [name for name in factors if name not in body]

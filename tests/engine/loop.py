@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from hf_metalr.engine import MetaLR, MetaLRConfig
+from hf_metalr.layer_groups import LayerGroup
 from tests.engine.problem import LAYER_GROUPS, loss_on, make_batch, make_model, train_step
 
 STEPS = 16
@@ -25,14 +26,20 @@ class Loop:
         self.base: list[dict[str, float]] = []
         self.used: list[dict[str, float]] = []
 
-    def attach(self, model: torch.nn.Module, scheduler: Any = None, **config: Any) -> "Loop":
+    def attach(
+        self,
+        model: torch.nn.Module,
+        scheduler: Any = None,
+        layer_groups: tuple[LayerGroup, ...] = LAYER_GROUPS,
+        **config: Any,
+    ) -> "Loop":
         self.model = model
         self.engine = MetaLR(
             model,
             self.optimizer,
             lambda: loss_on(make_batch(999))(model),
             MetaLRConfig(**({"max_lr": 1.0} | config)),
-            layer_groups=LAYER_GROUPS,
+            layer_groups=layer_groups,
             scheduler=scheduler,
         )
         return self

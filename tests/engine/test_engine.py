@@ -177,13 +177,22 @@ def test_held_groups_keep_their_rate(estimator: str) -> None:
 
 
 def test_a_group_without_gradient_and_a_rate_of_zero_stay_where_they_are() -> None:
-    run = Run()
-    run.model[2].requires_grad_(False)
-    run.optimizer.param_groups[2]["lr"] = 0.0
-    run.train(3)
-    assert run.engine.learning_rates["block"] == 0.05
-    assert run.engine.learning_rates["head"] == 0.0
-    assert run.engine.learning_rates["stem"] != 0.05
+    model = make_model()
+    body, head = [*model[0].parameters(), *model[2].parameters()], list(model[4].parameters())
+    optimizer = torch.optim.SGD([{"params": body}, {"params": head, "lr": 0.0}], lr=0.05)
+    engine = MetaLR(
+        model,
+        optimizer,
+        lambda: loss_on(META_BATCH)(model),
+        plain_config(max_lr=1.0),
+        layer_groups=LAYER_GROUPS,
+    )
+    model[2].requires_grad_(False)
+    for step in range(3):
+        train_step(model, optimizer, step)
+    assert engine.learning_rates["block"] == 0.05
+    assert engine.learning_rates["head"] == 0.0
+    assert engine.learning_rates["stem"] != 0.05
 
 
 @pytest.mark.parametrize(
@@ -239,16 +248,16 @@ def test_learned_rates_stay_python_floats() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"estimator": "look_ahead"}, "estimator must be one of 'lookahead', 'next_batch'; found 'look_ahead'"),
-        ({"lr_update": "sgd"}, "lr_update must be one of"),
-        ({"hyper_lr": -0.1}, r"hyper_lr must lie in \[0, 100\]; found -0.1"),
-        ({"hyper_lr": math.nan}, "hyper_lr must lie"),
-        ({"meta_every": 0}, "meta_every must be an integer of at least 1"),
+        ({"estimator": "look_ahead"}, "`estimator` must be one of 'lookahead', 'next_batch'; found 'look_ahead'"),
+        ({"lr_update": "sgd"}, "`lr_update` must be one of"),
+        ({"hyper_lr": -0.1}, r"`hyper_lr` must lie in \[0, 100\]; found -0.1"),
+        ({"hyper_lr": math.nan}, "`hyper_lr` must lie"),
+        ({"meta_every": 0}, "`meta_every` must be an integer of at least 1"),
         ({"min_lr": 1e-2, "max_lr": 1e-3}, "0 < min_lr <= max_lr"),
         ({"min_lr": 0.0}, "0 < min_lr <= max_lr"),
-        ({"max_lr_change": 1.0}, "max_lr_change must be above 1"),
-        ({"horizon": 0}, "horizon must be an integer of at least 1"),
-        ({"horizon": 5, "estimator": "lookahead"}, "horizon above 1 needs estimator='next_batch'"),
+        ({"max_lr_change": 1.0}, "`max_lr_change` must be above 1"),
+        ({"horizon": 0}, "`horizon` must be an integer of at least 1"),
+        ({"horizon": 5, "estimator": "lookahead"}, "`horizon` above 1 needs estimator='next_batch'"),
         (
             {"horizon": 5, "lr_update": "proportional"},
             "found horizon=5 with 'next_batch', 'proportional' and 1",
@@ -256,10 +265,10 @@ def test_learned_rates_stay_python_floats() -> None:
         ({"horizon": 5, "meta_every": 2}, "found horizon=5 with 'next_batch', 'log_adam' and 2"),
         (
             {"hyper_lr_decay": 20, "lr_update": "proportional"},
-            "hyper_lr_decay must be above 0 .* needs lr_update='log_adam'",
+            "`hyper_lr_decay` must be above 0 .* needs lr_update='log_adam'",
         ),
-        ({"hyper_lr_decay": 0.0}, "hyper_lr_decay must be above 0"),
-        ({"trust_region": "no"}, "trust_region must be True or False; found 'no'"),
+        ({"hyper_lr_decay": 0.0}, "`hyper_lr_decay` must be above 0"),
+        ({"trust_region": "no"}, "`trust_region` must be True or False; found 'no'"),
     ],
 )
 def test_settings_out_of_range_are_refused_in_words(settings: dict, message: str) -> None:
@@ -290,5 +299,5 @@ def test_rates_that_differ_within_a_layer_group_are_refused() -> None:
 
 def test_a_lookahead_without_meta_loss_is_refused() -> None:
     model = make_model()
-    with pytest.raises(ValueError, match="needs meta_loss"):
+    with pytest.raises(ValueError, match="`meta_loss` must be a function"):
         MetaLR(model, OPTIMIZERS["sgd"](model.parameters()), config=MetaLRConfig(estimator="lookahead"))

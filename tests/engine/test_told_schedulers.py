@@ -9,6 +9,7 @@ from accelerate import Accelerator
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, ReduceLROnPlateau
 
 from hf_metalr.engine import MetaLR
+from hf_metalr.layer_groups import LayerGroup
 from tests.engine.loop import START, STEPS, Loop, assert_composed, assert_moved, attached, cosine
 from tests.engine.problem import LAYER_GROUPS, make_model
 
@@ -144,13 +145,44 @@ def test_a_plateau_scheduler_beside_a_schedule_by_hand_scales_and_is_composed() 
     for step in range(4):
         loop.step(step)
     learned = loop.engine.learning_rates
+    loop.engine.held_groups = list(learned)
     scheduler.step(1.0)
     scheduler.step(2.0)
-    assert loop.engine.learning_rates == pytest.approx({name: lr / 2 for name, lr in learned.items()})
-    for step in range(4, 8):
+    loop.step(4)
+    assert loop.used[-1] == pytest.approx({name: lr / 2 for name, lr in learned.items()})
+    for step in (5, 6):  # and the loop writes the first rate from here on
+        loop.write(START)
         loop.step(step)
-    loop.write(START)  # and the loop sets all back to the first rate
-    before = loop.engine.state_dict()["written"]["units"]
-    loop.step(8)
-    for name, lr in loop.used[-1].items():
-        assert abs(math.log(lr / (START * loop.base[-2][name] / before[name]))) <= math.log(2.0)
+        assert loop.used[-1] == pytest.approx({name: lr / 2 for name, lr in learned.items()})
+
+
+def test_a_plateau_scheduler_of_one_layer_group_only_scales() -> None:
+    # one rate is a multiple of any: catches the learned multiplier, multiplied in once more
+    model = make_model()
+    everything = (LayerGroup("all", tuple(name for name, _ in model.named_parameters())),)
+    loop = Loop(torch.optim.AdamW(model.parameters(), lr=START)).attach(model, layer_groups=everything)
+    scheduler = ReduceLROnPlateau(loop.optimizer, factor=0.5, patience=0)
+    loop.engine.scheduler = scheduler
+    for step in range(4):
+        loop.step(step)
+    loop.engine.held_groups = ["all"]
+    scheduler.step(1.0)
+    scheduler.step(2.0)
+    loop.step(4)
+    assert loop.used[4]["all"] == pytest.approx(loop.used[3]["all"] / 2)
+
+
+def test_a_plateau_scheduler_stops_at_its_own_bound() -> None:
+    # one layer group before another, so that they have no factor in common
+    loop = attached(trust_region=False)
+    loop.engine.scheduler = scheduler = ReduceLROnPlateau(loop.optimizer, factor=0.5, patience=0)
+    for step in range(4):
+        loop.step(step)
+    loop.engine.held_groups = list(loop.used[3])
+    lowest, *_, highest = sorted(loop.used[3].values())
+    bound = (lowest + highest) / 4
+    scheduler.min_lrs = [bound] * 3
+    scheduler.step(1.0)
+    scheduler.step(2.0)
+    loop.step(4)
+    assert loop.used[4] == pytest.approx({name: max(lr / 2, bound) for name, lr in loop.used[3].items()})

@@ -1,6 +1,5 @@
-"""Rates that somebody else wrote between two steps are composed with what is learned."""
+"""Rates that a loop writes itself, and says so, are composed with what is learned."""
 
-import math
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +7,7 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from hf_metalr.engine import MetaLR
+from hf_metalr.layer_groups import LayerGroup
 from tests.engine.loop import START, STEPS, Loop, assert_composed, assert_moved, attached, cosine
 from tests.engine.problem import LAYER_GROUPS, make_model, plain_config, train_step
 
@@ -32,7 +32,7 @@ SCHEDULES: dict[str, Callable[[int], float]] = {
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_a_schedule_written_by_hand_multiplies_what_is_learned(estimator: str, schedule: str, region: bool) -> None:
     # catches: a loop that overwrites every learned rate, unnoticed
-    loop = attached(estimator=estimator, trust_region=region, hyper_lr=0.2)
+    loop = attached(scheduler="written", estimator=estimator, trust_region=region, hyper_lr=0.2)
     for step in range(STEPS):
         loop.write(START * SCHEDULES[schedule](step))
         loop.step(step)
@@ -42,7 +42,7 @@ def test_a_schedule_written_by_hand_multiplies_what_is_learned(estimator: str, s
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_rates_written_after_the_step_are_composed_too(estimator: str) -> None:
-    loop = attached(estimator=estimator, trust_region=False)
+    loop = attached(scheduler="written", estimator=estimator, trust_region=False)
     for step in range(STEPS):
         loop.step(step)
         loop.write(START * cosine(step + 1))
@@ -52,7 +52,7 @@ def test_rates_written_after_the_step_are_composed_too(estimator: str) -> None:
 
 def test_the_learned_rates_are_those_of_the_same_run_under_a_torch_schedule() -> None:
     # catches: a factor that enters what is learned
-    by_hand, by_torch = attached(hyper_lr=0.1), attached(hyper_lr=0.1)
+    by_hand, by_torch = attached(scheduler="written", hyper_lr=0.1), attached(hyper_lr=0.1)
     scheduler = LambdaLR(by_torch.optimizer, cosine)
     by_torch.engine.scheduler = scheduler
     for step in range(STEPS):
@@ -66,7 +66,7 @@ def test_the_learned_rates_are_those_of_the_same_run_under_a_torch_schedule() ->
 
 def test_a_schedule_that_reads_its_first_rates_from_the_groups_is_composed_too() -> None:
     # it began with rates that the trust region had moved
-    loop = attached()
+    loop = attached(scheduler="written")
     for step in range(STEPS):
         for group in loop.optimizer.param_groups:
             group["lr"] = group.setdefault("first", group["lr"]) * cosine(step)
@@ -87,7 +87,7 @@ def test_lr_scales_of_layers_are_kept(key: str, region: bool) -> None:
         {"params": [parameters[name] for name in group.parameter_names], key: scales[group.name]}
         for group in LAYER_GROUPS
     ]
-    loop = Loop(torch.optim.AdamW(groups, lr=START)).attach(model, trust_region=region)
+    loop = Loop(torch.optim.AdamW(groups, lr=START)).attach(model, "written", trust_region=region)
     for step in range(STEPS):
         for group in loop.optimizer.param_groups:
             group["lr"] = START * cosine(step) * group[key]
@@ -97,34 +97,84 @@ def test_lr_scales_of_layers_are_kept(key: str, region: bool) -> None:
     assert_moved(loop)
 
 
-def test_rates_that_are_multiplied_in_place_keep_what_is_learned() -> None:
-    # group["lr"] *= 0.1, as in loops that decay now and then; nothing tells it apart from learning but the engine
-    loop = attached(trust_region=False)
+@pytest.mark.parametrize("every", [1, 5])
+def test_rates_that_are_multiplied_in_place_keep_what_is_learned(every: int) -> None:
+    # group["lr"] *= 0.5, as in loops that decay now and then; catches: the learned multiplier, multiplied in once more
+    loop = attached(scheduler="written", trust_region=False)
     for step in range(STEPS):
-        before = loop.engine.learning_rates
-        if step in (5, 10):
+        if step and step % every == 0:
             for group in loop.optimizer.param_groups:
                 group["lr"] *= 0.5
         loop.step(step)
-        if step in (5, 10):
-            for name, lr in loop.base[-1].items():
-                assert lr == loop.used[-1][name]
-                assert abs(math.log(lr / before[name] / 0.5)) <= math.log(2.0)
-                assert lr / before[name] != pytest.approx(0.5, rel=1e-9)  # it went on learning
+    assert_composed(loop, [0.5 ** (step // every) for step in range(STEPS)])
     assert_moved(loop)
 
 
 def test_a_single_layer_group_under_a_schedule_by_hand_is_learned() -> None:
     model = make_model()
     optimizer = torch.optim.AdamW(model.parameters(), lr=START)
-    engine = MetaLR(
-        model, optimizer, config=plain_config(estimator="next_batch", max_lr=1.0), layer_groups={".": "all"}
-    )
+    config = plain_config(estimator="next_batch", max_lr=1.0)
+    engine = MetaLR(model, optimizer, config=config, layer_groups={".": "all"}, scheduler="written")
     for step in range(STEPS):
         optimizer.param_groups[0]["lr"] = START * cosine(step)
         train_step(model, optimizer, step)
         assert optimizer.param_groups[0]["lr"] == pytest.approx(engine.learning_rates["all"] * cosine(step), rel=1e-6)
     assert engine.learning_rates["all"] != START
+
+
+def test_a_single_layer_group_keeps_what_is_learned_where_a_schedule_decays_evenly() -> None:
+    # catches: 0.9 ** step taken for `*= 0.9`, since the ratio to the last step's rate stays between two meta steps
+    model = make_model()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=START)
+    config = plain_config(estimator="next_batch", max_lr=1.0, meta_every=3)
+    engine = MetaLR(model, optimizer, config=config, layer_groups={".": "all"}, scheduler="written")
+    for step in range(STEPS):
+        optimizer.param_groups[0]["lr"] = START * 0.9**step
+        train_step(model, optimizer, step)
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(engine.learning_rates["all"] * 0.9**step, rel=1e-6)
+    assert engine.learning_rates["all"] != START
+
+
+def test_a_layer_group_that_began_at_0_is_learned_from_the_rate_that_it_is_given() -> None:
+    model = make_model()
+    head, body = list(model[4].parameters()), [*model[0].parameters(), *model[2].parameters()]
+    optimizer = torch.optim.AdamW([{"params": body, "lr": 0.0}, {"params": head}], lr=START)
+    loop = Loop(optimizer).attach(model, "written", trust_region=False)
+    for step in range(STEPS):
+        for group in optimizer.param_groups:
+            group["lr"] = 0.0 if step < 4 and group["layer_group"] != "head" else START * cosine(step)
+        loop.step(step)
+        assert loop.used[-1]["head"] == pytest.approx(loop.base[-1]["head"] * cosine(step), rel=1e-6)
+        woken = cosine(step) / cosine(4) if step >= 4 else 0.0
+        assert loop.used[-1]["stem"] == pytest.approx(loop.base[-1]["stem"] * woken, rel=1e-6)
+    assert 0 < loop.base[-1]["stem"] != START * cosine(4)
+
+
+@pytest.mark.parametrize("grouping", [LAYER_GROUPS, LAYER_GROUPS[:1]], ids=["three groups", "two groups"])
+def test_a_layer_group_that_is_held_at_0_by_hand_can_be_woken(grouping: tuple[LayerGroup, ...]) -> None:
+    # catches: learning lost at 0, the first rate after it refused, the others' taken for numbers of a schedule
+    model = make_model()
+    rest = {parameter for group in grouping for parameter in group.parameter_names}
+    others = tuple(name for name, _ in model.named_parameters() if name not in rest)
+    loop = Loop(torch.optim.AdamW(model.parameters(), lr=START))
+    groups = (*grouping, LayerGroup("others", others)) if others else grouping
+    loop.attach(model, "written", trust_region=False, layer_groups=groups)
+    for step in range(3):
+        loop.step(step)
+    loop.optimizer.param_groups[0]["lr"] = 0.0
+    weights = loop.model[0].weight.clone()
+    for step in range(3, 6):
+        loop.step(step)
+    assert torch.equal(loop.model[0].weight, weights)
+    learned = loop.base[-1]["stem"]
+    others_used = loop.used[-1]
+    loop.engine.held_groups = [name for name in others_used if name != "stem"]
+    loop.optimizer.param_groups[0]["lr"] = START / 2
+    for step in range(6, 10):
+        loop.step(step)
+        assert loop.used[-1]["stem"] == pytest.approx(loop.base[-1]["stem"] / 2, rel=1e-6)
+        assert loop.used[-1] | {"stem": 0.0} == others_used
+    assert 0 < loop.base[-1]["stem"] != learned > 0
 
 
 @pytest.mark.parametrize("after_the_step", [False, True])
@@ -138,12 +188,12 @@ def test_a_resumed_schedule_by_hand_goes_on_bit_for_bit(estimator: str, after_th
             if after_the_step:
                 loop.write(START * cosine(step + 1))
 
-    straight = attached(estimator=estimator)
+    straight = attached(scheduler="written", estimator=estimator)
     run(straight, range(STEPS))
-    first = attached(estimator=estimator)
+    first = attached(scheduler="written", estimator=estimator)
     run(first, range(7))
     saved = (first.model.state_dict(), first.optimizer.state_dict(), first.engine.state_dict())
-    resumed = attached(estimator=estimator)
+    resumed = attached(scheduler="written", estimator=estimator)
     resumed.model.load_state_dict(saved[0])
     resumed.optimizer.load_state_dict(saved[1])
     resumed.engine.load_state_dict(saved[2])
@@ -153,7 +203,7 @@ def test_a_resumed_schedule_by_hand_goes_on_bit_for_bit(estimator: str, after_th
 
 
 def test_what_is_detached_leaves_no_key_behind() -> None:
-    loop = attached()
+    loop = attached(scheduler="written")
     loop.step(0)
     loop.engine.detach()
     assert not any("learned_lr" in group for group in loop.optimizer.param_groups)

@@ -180,3 +180,14 @@ def test_arguments_survive_their_dictionary(tmp_path: Path) -> None:
     kept = ("output_dir", "layer_groups", "meta_split", "meta_estimator")
     again = MetaLRTrainingArguments(**{key: args.to_dict()[key] for key in kept})
     assert (again.layer_groups, again.meta_split) == ({"classifier": "top"}, 0.25)
+
+
+@pytest.mark.parametrize(("rate", "times"), [(0.0, 1), (1e-3, 0)])
+def test_rates_of_zero_get_one_word(tmp_path: Path, caplog: pytest.LogCaptureFixture, rate: float, times: int) -> None:
+    # catches: a run without a word that changes no weight
+    trainer = make_trainer(tmp_path, learning_rate=rate)
+    trainer.train()
+    assert [record.levelname for record in caplog.records if "nothing will be learned" in record.message] == (
+        ["WARNING"] * times
+    )
+    assert any(trainer.learning_rates.values()) == bool(rate)

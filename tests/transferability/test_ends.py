@@ -69,9 +69,9 @@ def test_adapters_are_refused_with_the_way_out() -> None:
 
 
 def test_what_is_no_end_is_named(tmp_path) -> None:
-    with pytest.raises(ValueError, match=r"`fine_tuned`: 'nobody/nothing' is neither a readable checkpoint folder"):
+    with pytest.raises(ValueError, match=r"`fine_tuned` 'nobody/nothing' is neither a readable checkpoint folder"):
         transferability_profile("nobody/nothing", make_vit())
-    with pytest.raises(ValueError, match=r"`fine_tuned`: the folder .* holds neither config.json nor"):
+    with pytest.raises(ValueError, match=r"`fine_tuned` the folder .* holds neither config.json nor"):
         transferability_profile(tmp_path, make_vit())
     with pytest.raises(ValueError, match="`fine_tuned` must be a model, a state dict"):
         transferability_profile(3, make_vit())
