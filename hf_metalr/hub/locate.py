@@ -52,8 +52,8 @@ def locate(source: str, token: str | None = None) -> Path:
     if Path(source).is_dir():
         if not (Path(source) / LEARNED_RATES_NAME).is_file():
             raise InputError(
-                None,
-                f"init_lrs={source!r} is a folder without {LEARNED_RATES_NAME}, which `MetaLRTrainer` writes when it "
+                "init_lrs",
+                f"{source!r} is a folder without {LEARNED_RATES_NAME}, which `MetaLRTrainer` writes when it "
                 "has trained. Give the output_dir of such a run, or the file itself.",
             )
         return Path(source) / LEARNED_RATES_NAME
@@ -65,31 +65,29 @@ def _download(repo_id: str, token: str | None) -> Path:
         found = hf_hub_download(repo_id, LEARNED_RATES_NAME, token=token, dry_run=True)
         if found.file_size is not None and found.file_size > MOST_BYTES:  # None: cached, and read with a bound
             raise InputError(
-                None,
-                f"init_lrs={repo_id!r}: its {LEARNED_RATES_NAME} must have at most {MOST_BYTES} bytes, found "
+                "init_lrs",
+                f"{repo_id!r}: its {LEARNED_RATES_NAME} must have at most {MOST_BYTES} bytes, found "
                 f"{found.file_size}. It is not what this package writes; use another model.",
             )
         return Path(hf_hub_download(repo_id, LEARNED_RATES_NAME, token=token))
     except RepositoryNotFoundError as error:
         raise InputError(
-            None,
-            f"init_lrs={repo_id!r} is neither a local path nor a model of the Hub that you may read. Correct its name, "
+            "init_lrs",
+            f"{repo_id!r} is neither a local path nor a model of the Hub that you may read. Correct its name, "
             "or log in with `hf auth login` if it is private.",
         ) from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
         raise InputError(
-            None,
-            f"init_lrs={repo_id!r}: the Hub cannot be reached and {LEARNED_RATES_NAME} is not in the cache. Go online "
+            "init_lrs",
+            f"{repo_id!r}: the Hub cannot be reached and {LEARNED_RATES_NAME} is not in the cache. Go online "
             "once, or give the path of a copy.",
         ) from error
     except EntryNotFoundError as error:
         raise InputError(
-            None,
-            f"init_lrs={repo_id!r} has no {LEARNED_RATES_NAME}: it was not pushed by `MetaLRTrainer`. Use a model "
+            "init_lrs",
+            f"{repo_id!r} has no {LEARNED_RATES_NAME}: it was not pushed by `MetaLRTrainer`. Use a model "
             "that was (tag `metalr`).",
         ) from error
     except HfHubHTTPError as error:
         status = error.response.status_code
-        raise InputError(
-            None, f"init_lrs={repo_id!r}: the Hub refused {LEARNED_RATES_NAME} (status {status})."
-        ) from error
+        raise InputError("init_lrs", f"{repo_id!r}: the Hub refused {LEARNED_RATES_NAME} (status {status}).") from error

@@ -259,9 +259,9 @@ class MetaLRTrainingArguments(TrainingArguments):
         if self.head_hold_steps and self.head_hold_epochs:
             raise InputError(
                 "head_hold_steps",
-                f"{self.head_hold_steps!r} and ",
+                "or ",
                 Parameter("head_hold_epochs"),
-                f" {self.head_hold_epochs!r} exclude each other: set one of them.",
+                f" must be set, not both; found {self.head_hold_steps!r} and {self.head_hold_epochs!r}.",
             )
 
     def _require_sound_meta_data(self) -> None:

@@ -228,9 +228,9 @@ class MetaLRMixin(EngineAttachment, Publication, TransferabilityReport, BatchNor
             if args.meta_split is not None:
                 raise InputError(
                     "meta_dataset",
-                    "and ",
+                    "or ",
                     Parameter("meta_split"),
-                    f" exclude each other; give one of them, found meta_split={args.meta_split!r}.",
+                    f" must be given, not both; found meta_split={args.meta_split!r}.",
                 )
             require_meta_dataset(self.meta_dataset, "meta_dataset", self.eval_dataset)
         elif args.meta_split is not None:

@@ -180,13 +180,8 @@ def test_a_group_without_gradient_and_a_rate_of_zero_stay_where_they_are() -> No
     model = make_model()
     body, head = [*model[0].parameters(), *model[2].parameters()], list(model[4].parameters())
     optimizer = torch.optim.SGD([{"params": body}, {"params": head, "lr": 0.0}], lr=0.05)
-    engine = MetaLR(
-        model,
-        optimizer,
-        lambda: loss_on(META_BATCH)(model),
-        plain_config(max_lr=1.0),
-        layer_groups=LAYER_GROUPS,
-    )
+    config = plain_config(max_lr=1.0)
+    engine = MetaLR(model, optimizer, lambda: loss_on(META_BATCH)(model), config, layer_groups=LAYER_GROUPS)
     model[2].requires_grad_(False)
     for step in range(3):
         train_step(model, optimizer, step)

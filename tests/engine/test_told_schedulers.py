@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from accelerate import Accelerator
-from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LambdaLR, ReduceLROnPlateau
 
 from hf_metalr.engine import MetaLR
 from hf_metalr.layer_groups import LayerGroup
@@ -150,25 +150,25 @@ def test_a_plateau_scheduler_beside_a_schedule_by_hand_scales_and_is_composed() 
     scheduler.step(2.0)
     loop.step(4)
     assert loop.used[-1] == pytest.approx({name: lr / 2 for name, lr in learned.items()})
-    for step in (5, 6):  # and the loop writes the first rate from here on
-        loop.write(START)
+    for step in (5, 6):  # and the loop writes half of the first rate from here on
+        loop.write(START / 2)
         loop.step(step)
-        assert loop.used[-1] == pytest.approx({name: lr / 2 for name, lr in learned.items()})
+        assert loop.used[-1] == pytest.approx({name: lr / 4 for name, lr in learned.items()})
 
 
-def test_a_plateau_scheduler_of_one_layer_group_only_scales() -> None:
+@pytest.mark.parametrize("kind", [ReduceLROnPlateau, ConstantLR])
+def test_a_factor_beside_a_scheduler_of_one_layer_group_only_scales(kind: type) -> None:
     # one rate is a multiple of any: catches the learned multiplier, multiplied in once more
     model = make_model()
     everything = (LayerGroup("all", tuple(name for name, _ in model.named_parameters())),)
     loop = Loop(torch.optim.AdamW(model.parameters(), lr=START)).attach(model, layer_groups=everything)
-    scheduler = ReduceLROnPlateau(loop.optimizer, factor=0.5, patience=0)
-    loop.engine.scheduler = scheduler
+    loop.engine.scheduler = kind(loop.optimizer, factor=0.5) if kind is ReduceLROnPlateau else kind(loop.optimizer, 1.0)
     for step in range(4):
         loop.step(step)
     loop.engine.held_groups = ["all"]
-    scheduler.step(1.0)
-    scheduler.step(2.0)
+    loop.optimizer.param_groups[0]["lr"] *= 0.5  # a callback
     loop.step(4)
+    assert loop.used[3]["all"] != START
     assert loop.used[4]["all"] == pytest.approx(loop.used[3]["all"] / 2)
 
 

@@ -125,7 +125,7 @@ def test_an_unreachable_hub_is_told_before_training(folder):
 @pytest.mark.usefixtures("_closed_port")
 def test_rates_of_an_unreachable_hub_are_one_error(folder):
     with pytest.raises(
-        ValueError, match=r"init_lrs='alice/far': the Hub cannot be reached and metalr\.json is not in the"
+        ValueError, match=r"`init_lrs` 'alice/far': the Hub cannot be reached and metalr\.json is not in the"
     ):
         make_trainer(folder, init_lrs="alice/far").train()
 

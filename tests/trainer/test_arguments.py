@@ -14,30 +14,30 @@ from tests.trainer.tiny import Images, arguments, assert_learned, make_trainer, 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"hyper_lr": 0.0}, r"hyper_lr must be above 0; found 0\.0.*meta_estimator='off'"),
-        ({"hyper_lr": "1e-3"}, r"hyper_lr must be a finite number; found '1e-3' \(str\).*write 1\.0e-3"),
-        ({"hyper_lr": float("inf")}, "hyper_lr must be a finite number; found inf"),
-        ({"hyper_lr_decay": float("-inf")}, "hyper_lr_decay must be a finite number or inf; found -inf"),
-        ({"hyper_lr_decay": float("nan")}, "hyper_lr_decay must be a finite number or inf; found nan"),
-        ({"head_hold_epochs": float("nan")}, "head_hold_epochs must be a finite number; found nan"),
-        ({"meta_batch_size": 2.5}, r"meta_batch_size must be an integer; found 2\.5"),
-        ({"meta_every": True}, "meta_every must be an integer; found True"),
-        ({"hyper_lr": -1.0}, "hyper_lr must be above 0"),
+        ({"hyper_lr": 0.0}, r"`hyper_lr` must be above 0; found 0\.0.*meta_estimator='off'"),
+        ({"hyper_lr": "1e-3"}, r"`hyper_lr` must be a finite number; found '1e-3' \(str\).*write 1\.0e-3"),
+        ({"hyper_lr": float("inf")}, "`hyper_lr` must be a finite number; found inf"),
+        ({"hyper_lr_decay": float("-inf")}, "`hyper_lr_decay` must be a finite number or inf; found -inf"),
+        ({"hyper_lr_decay": float("nan")}, "`hyper_lr_decay` must be a finite number or inf; found nan"),
+        ({"head_hold_epochs": float("nan")}, "`head_hold_epochs` must be a finite number; found nan"),
+        ({"meta_batch_size": 2.5}, r"`meta_batch_size` must be an integer; found 2\.5"),
+        ({"meta_every": True}, "`meta_every` must be an integer; found True"),
+        ({"hyper_lr": -1.0}, "`hyper_lr` must be above 0"),
         ({"min_lr": 1e-2, "max_lr": 1e-4}, "0 < min_lr <= max_lr"),
-        ({"meta_estimator": "look-ahead"}, "meta_estimator must be one of 'lookahead', 'next_batch', 'off'"),
-        ({"lr_update": "adam"}, "lr_update must be one of"),
-        ({"meta_every": 0}, "meta_every must be an integer of at least 1"),
-        ({"meta_batch_size": 0}, "meta_batch_size must be at least 1"),
-        ({"meta_split": 1.0}, "meta_split must lie strictly between 0 and 1"),
-        ({"meta_split": 0.1, "meta_estimator": "next_batch"}, "meta_split=0.1 has no effect"),
-        ({"backbone_lr_scale": 0.0}, "backbone_lr_scale must be above 0"),
+        ({"meta_estimator": "look-ahead"}, "`meta_estimator` must be one of 'lookahead', 'next_batch', 'off'"),
+        ({"lr_update": "adam"}, "`lr_update` must be one of"),
+        ({"meta_every": 0}, "`meta_every` must be an integer of at least 1"),
+        ({"meta_batch_size": 0}, "`meta_batch_size` must be at least 1"),
+        ({"meta_split": 1.0}, "`meta_split` must lie strictly between 0 and 1"),
+        ({"meta_split": 0.1, "meta_estimator": "next_batch"}, "`meta_split` 0.1 has no effect"),
+        ({"backbone_lr_scale": 0.0}, "`backbone_lr_scale` must be above 0"),
         ({"head_hold_steps": -1}, "must not be negative"),
         ({"head_hold_steps": 1, "head_hold_epochs": 1.0}, "not both"),
-        ({"optim": "lomo"}, "optim='lomo' steps inside the backward pass"),
-        ({"optim": "adalomo"}, "optim='adalomo' steps inside the backward pass"),
+        ({"optim": "lomo"}, "`optim` 'lomo' steps inside the backward pass"),
+        ({"optim": "adalomo"}, "`optim` 'adalomo' steps inside the backward pass"),
         ({"optim": "galore_adamw_layerwise"}, "steps inside the backward pass"),
         ({"optim": "apollo_adamw_layerwise"}, "steps inside the backward pass"),
-        ({"deepspeed": {"zero_optimization": {"stage": 1}}}, "deepspeed is not supported"),
+        ({"deepspeed": {"zero_optimization": {"stage": 1}}}, "`deepspeed` is not supported"),
     ],
 )
 def test_bad_arguments_are_refused_in_words(tmp_path: Path, settings: dict, message: str) -> None:
@@ -46,7 +46,7 @@ def test_bad_arguments_are_refused_in_words(tmp_path: Path, settings: dict, mess
 
 
 def test_plain_training_arguments_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="args must be MetaLRTrainingArguments"):
+    with pytest.raises(ValueError, match="`args` must be MetaLRTrainingArguments"):
         MetaLRTrainer(make_vit(), TrainingArguments(str(tmp_path), use_cpu=True), train_dataset=Images(4))
 
 

@@ -100,11 +100,11 @@ def test_a_data_set_of_the_datasets_library_loses_unused_columns(tmp_path: Path)
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"meta_dataset": Images(0)}, "meta_dataset must hold at least one sample"),
-        ({"meta_dataset": Stream()}, "meta_dataset is a stream"),
-        ({"meta_dataset": Images(4), "meta_split": 0.1}, "meta_dataset or meta_split, not both"),
-        ({"meta_dataset": Images(4), "meta_estimator": "next_batch"}, "meta_dataset has no effect"),
-        ({"meta_split": 0.001}, r"meta_split=0\.001 of 48 training samples"),
+        ({"meta_dataset": Images(0)}, "`meta_dataset` must hold at least one sample"),
+        ({"meta_dataset": Stream()}, "`meta_dataset` is a stream"),
+        ({"meta_dataset": Images(4), "meta_split": 0.1}, "`meta_dataset` or `meta_split` must be given, not both"),
+        ({"meta_dataset": Images(4), "meta_estimator": "next_batch"}, "`meta_dataset` has no effect"),
+        ({"meta_split": 0.001}, r"`meta_split` 0\.001 of 48 training samples"),
     ],
 )
 def test_meta_data_that_cannot_serve_are_refused(tmp_path: Path, settings: dict, message: str) -> None:
@@ -115,7 +115,7 @@ def test_meta_data_that_cannot_serve_are_refused(tmp_path: Path, settings: dict,
 @pytest.mark.parametrize("as_dict", [False, True])
 def test_the_evaluation_set_is_refused_as_meta_set(tmp_path: Path, as_dict: bool) -> None:
     data = Images(8)
-    with pytest.raises(ValueError, match="meta_dataset is the eval_dataset"):
+    with pytest.raises(ValueError, match="`meta_dataset` is the eval_dataset"):
         make_trainer(tmp_path, meta_dataset=data, eval_dataset={"a": data} if as_dict else data)
 
 
