@@ -9,11 +9,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from hf_metalr.data.images.decode import to_channels
-from hf_metalr.data.inputs.prepare import prepare_for
+from hf_metalr.data.inputs.prepare import TextPreparation, prepare_for
 from hf_metalr.errors import InputError
 
 Inputs = Mapping[str, Any] | Tensor
 Prepare = Callable[[list[Any]], Inputs]
+CountCut = Callable[[list[str]], int]
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,15 @@ class Processing:
             )
         return cls(processor, name, None)
 
-    def prepare(self, model: nn.Module) -> Prepare:
-        """Return the function from a batch of decoded images or texts to a model's inputs."""
-        return self._call if self.key is None else prepare_for(self.processor, model).batch
+    def prepare(self, model: nn.Module) -> tuple[Prepare, CountCut | None]:
+        """Return the function from a batch of decoded images or texts to a model's inputs.
+
+        And, of a tokenizer, the function that tells how many texts are longer than the model takes.
+        """
+        if self.key is None:
+            return self._call, None
+        preparation = prepare_for(self.processor, model)
+        return preparation.batch, preparation.count_cut if isinstance(preparation, TextPreparation) else None
 
     def _call(self, batch: list[Any]) -> Inputs:
         inputs = self.processor([value if isinstance(value, str) else to_channels(value, 3) for value in batch])

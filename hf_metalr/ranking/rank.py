@@ -135,6 +135,8 @@ def rank_backbones(
     estimates: dict[str, dict[str, Estimate]] = {name: {} for name in names}
     for candidate in candidates:
         backbone = candidate.load()
+        if backbone.count_cut is not None and not backbone.is_random:
+            backbone.count_cut(samples.batch(0, len(samples)))
         features = extract_features(backbone, samples, batch_size, folder)
         found = _estimates(backbone, features, samples, scorer)
         for name, estimate in found.items():

@@ -11,7 +11,7 @@ from torch import nn
 from hf_metalr.data.labels.tasks import Modality
 from hf_metalr.errors import InputError
 from hf_metalr.ranking.checkpoints import Checkpoint
-from hf_metalr.ranking.processors import Prepare, Processing
+from hf_metalr.ranking.processors import CountCut, Prepare, Processing
 
 Source = str | os.PathLike[str]
 Module = tuple[nn.Module, Callable[..., Any]]
@@ -21,7 +21,8 @@ Module = tuple[nn.Module, Callable[..., Any]]
 class Backbone:
     """A loaded backbone.
 
-    prepare: from texts or images to what the model is called with. processor_key: what tells its processor from
+    prepare: from texts or images to what the model is called with. count_cut: tells how many texts are longer than the
+    model takes; None for images and for functions. processor_key: what tells its processor from
     others; None for a function, which nothing tells. has_source_head: whether its logits are those of a head that was
     trained on other classes.
     """
@@ -29,6 +30,7 @@ class Backbone:
     name: str
     model: nn.Module
     prepare: Prepare
+    count_cut: CountCut | None
     processor_key: str | None
     has_source_head: bool
     is_random: bool
@@ -111,9 +113,9 @@ def _loader(
     def load() -> Backbone:
         if seed is not None:
             drawn = checkpoint.draw(dtype or torch.float32, seed)
-            return Backbone(name, drawn, processing.prepare(drawn), processing.key, False, True)
+            return Backbone(name, drawn, *processing.prepare(drawn), processing.key, False, True)
         model, has_source_head = checkpoint.load(dtype or torch.float32)
-        return Backbone(name, model, processing.prepare(model), processing.key, has_source_head, False)
+        return Backbone(name, model, *processing.prepare(model), processing.key, has_source_head, False)
 
     return load
 
@@ -140,6 +142,6 @@ def _module_candidate(name: str, source: Any, modality: Modality, dtype: torch.d
         import copy
 
         own = converted if converted is not None else copy.deepcopy(model).to(dtype)
-        return Backbone(name, own, processing.prepare(own), processing.key, False, False)
+        return Backbone(name, own, *processing.prepare(own), processing.key, False, False)
 
     return Candidate(name, load)

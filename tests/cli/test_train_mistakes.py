@@ -16,7 +16,7 @@ MISTAKES = {
     "--no-flip": r"--no-flip changes --augment light alone, found none",
     "--metric accurracy": r"must be one of loss, accuracy, .*found 'accurracy'",
     "--set warmup_step=1": r"no field of TrainingArguments",
-    "--lr-update sgd": r"lr_update must be one of",
+    "--lr-update sgd": r"--lr-update must be one of",
     "--model nowhere/at-all": r"The model 'nowhere/at-all' is neither",
     "--validation-size 0.7 --test-size 0.7": r"together below 1",
     "--push-to-hub user/name": r"HF_HUB_OFFLINE is set",
