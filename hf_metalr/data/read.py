@@ -182,11 +182,27 @@ def _read(opened: Opened, config: DataConfig, several_splits: bool, split_column
     for note in table.notes:
         logger.info("%s", note)
     settled = _settled_task(table, task)
+    if settled.name == "segmentation" and config.skip_damaged:
+        table = _without_damaged(table, config)  # masks are read whole for their classes, so before that
     targets = read_targets(table, settled, read_masks)
     for note in targets.notes:
         logger.info("%s", note)
     groups = find_groups(table, config, read_groups)
     return Data(config, opened.files, table, settled, targets, *(groups or ()))
+
+
+def _without_damaged(table: Table, config: DataConfig) -> Table:
+    """Return a segmentation without the rows whose image or mask cannot be read."""
+    rows = range(len(table.dataset))
+    damaged = find_damaged(table.dataset, table.input_columns, rows, table.label_columns[0], config.window)
+    kept = [row for row in rows if row not in damaged]
+    if not kept:
+        raise InputError("skip_damaged", f"leaves nothing of {len(rows)} images: {next(iter(damaged.values()))}.")
+    ledger = table.rows
+    for reason in dict.fromkeys(damaged.values()):
+        ledger = ledger.without(reason, [table.name(row) for row, why in damaged.items() if why == reason])
+    origins = [table.origins[row] for row in kept]
+    return replace(table, dataset=table.dataset.select(kept), origins=origins, rows=ledger)
 
 
 def _settled_task(table: Table, wanted: str | None) -> Task:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.cli.train import QUICK, result_of, run
-from tests.training.tables import save_images
+from tests.training.tables import save_images, save_masks
 
 MISTAKES = {
     "--private": r"--private belongs to --push-to-hub",
@@ -66,6 +66,17 @@ def test_damaged_images_can_be_left_out(models, damaged, tmp_path, capsys):
     )
     assert sum(result["splits"].values()) == 22
     assert "patient03_0" not in (out / "splits.json").read_text()
+
+
+def test_a_damaged_mask_can_be_left_out_too(models, tmp_path, capsys):
+    folder = save_masks(tmp_path / "discs")
+    mask = folder / "masks" / "3_mask.png"
+    mask.write_bytes(mask.read_bytes()[:60])
+    line = ("--model", models["segformer"], "--data", folder, "--output-dir", tmp_path / "out", *QUICK)
+    assert run(*line) == 1
+    assert "3_mask.png" in capsys.readouterr().err
+    assert run(*line, "--skip-damaged") == 0
+    assert "12 rows found = 11 read + 1 left out" in capsys.readouterr().err
 
 
 def test_labels_of_which_almost_every_row_has_its_own_are_wondered_at(models, tmp_path, capsys):
