@@ -41,7 +41,8 @@ def main(epochs: int = 3) -> dict[str, float]:
         raise RuntimeError(f"The processes learned different rates: {everywhere}.")
     if accelerator.is_main_process:
         print(f"{accelerator.num_processes} processes agree:", engine.learning_rates)
-    accelerator.end_training()  # ends the process group; a process that leaves it open may crash when it exits
+    accelerator.free_memory()  # a model that outlives the process group may crash its process at the exit
+    accelerator.end_training()
     return engine.learning_rates
 
 

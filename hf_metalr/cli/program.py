@@ -14,7 +14,7 @@ from hf_metalr.cli.command import Command, find_commands
 from hf_metalr.cli.config_file import apply_config
 from hf_metalr.cli.errors import is_users_fault, spelt_for
 from hf_metalr.cli.telling import telling
-from hf_metalr.processes import is_first_here, process_index
+from hf_metalr.processes import end_process_group, is_first_here, process_index
 
 DONE, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
 PATIENCE = 20.0  # seconds; processes of one launch reach the same mistake within a few of each other
@@ -54,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             text = commands[options.command].run(options)
         if process_index() == 0:
             _print(text)
+        end_process_group()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED

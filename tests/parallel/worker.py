@@ -18,6 +18,7 @@ from torch.utils.data import SequentialSampler
 
 torch.set_num_threads(1)
 
+from hf_metalr.processes import end_process_group
 from hf_metalr.trainer import console
 from tests.trainer.tiny import (
     Images,
@@ -106,3 +107,4 @@ def run(output_dir: Path, settings: dict) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), json.loads(sys.argv[2]))
+    end_process_group()
