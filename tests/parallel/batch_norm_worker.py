@@ -54,4 +54,7 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    from hf_metalr.processes import end_process_group
+
     main(Path(sys.argv[1]))
+    end_process_group()

@@ -106,5 +106,8 @@ def run(output_dir: Path, settings: dict) -> None:
 
 
 if __name__ == "__main__":
+    from hf_metalr.processes import end_process_group
+
     main(Path(sys.argv[1]), json.loads(sys.argv[2]))
+    end_process_group()
     end_process_group()

@@ -42,4 +42,7 @@ def main(output_dir: Path, model: str, cache: Path) -> None:
 
 
 if __name__ == "__main__":
+    from hf_metalr.processes import end_process_group
+
     main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    end_process_group()
