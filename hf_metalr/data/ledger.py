@@ -43,6 +43,11 @@ class Ledger:
         """Return the ledger with more left out; the same where there is nothing to leave out."""
         return self if not names else replace(self, left_out=(*self.left_out, LeftOut(reason, tuple(names))))
 
+    def and_lost(self, entries: Sequence[LeftOut]) -> "Ledger":
+        """Return the ledger with others that were found as well, and left out before."""
+        found = self.found + sum(len(entry.names) for entry in entries)
+        return replace(self, found=found, left_out=(*entries, *self.left_out))
+
     def __str__(self) -> str:
         lost = self.found - self.read
         words = f"{self.found} {self.unit}{'s' * (self.found != 1)} found"

@@ -9,7 +9,7 @@ from torch.optim import ASGD, LBFGS, Optimizer, Rprop
 
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.rates import base_lr, base_lrs, effective_lrs, learned_groups, same_ratio
-from hf_metalr.engine.schedulers import WRITTEN, floors, multiplies_base_rates, owns_rates
+from hf_metalr.engine.schedulers import WRITTEN, bare_optimizer, floors, multiplies_base_rates, owns_rates
 from hf_metalr.errors import InputError, Parameter
 from hf_metalr.layer_groups import LayerGroup
 from hf_metalr.layer_groups.param_groups import LAYER_GROUP_KEY
@@ -128,6 +128,17 @@ def require_known_scheduler(optimizer: Optimizer, scheduler: object | None) -> N
             "scheduler",
             "is None, and the optimizer has a learning-rate scheduler that the engine does not know, which would "
             "overwrite every learned rate: set `engine.scheduler = scheduler` before the first step.",
+        )
+
+
+def require_own_scheduler(optimizer: Optimizer, scheduler: object | None) -> None:
+    """Raise an InputError where a scheduler is of another optimizer: it would never change the rates of this one."""
+    theirs = bare_optimizer(getattr(scheduler, "optimizer", optimizer))
+    if isinstance(theirs, Optimizer) and theirs is not optimizer:
+        raise InputError(
+            "scheduler",
+            f"must be that of the optimizer that is learned from ({type(optimizer).__name__}), found a "
+            f"{type(scheduler).__name__} of another {type(theirs).__name__}. Make it of this one.",
         )
 
 

@@ -27,6 +27,7 @@ from hf_metalr.engine.checks import (
     refuse_closure,
     require_known_scheduler,
     require_obedient_scheduler,
+    require_own_scheduler,
     require_sound_rates,
     require_supported,
     require_unattached,
@@ -168,6 +169,7 @@ class MetaLR(Resumable):
 
     def _told(self, scheduler: Any) -> Any:
         scheduler = bare_scheduler(scheduler)
+        require_own_scheduler(self.optimizer, scheduler)
         if scheduler is not None:  # it may have been made before the split
             expand_scheduler(scheduler, self._parents)
         return scheduler

@@ -17,6 +17,7 @@ from hf_metalr.errors import InputError
 from hf_metalr.loading import first_line, own_code, quiet_loading, read_config, require_trust
 from hf_metalr.trainer.batch_norms import FORGETS, USUAL_MOMENTUM, forgetful
 from hf_metalr.training.image_size import resized_processor, set_in_config, take_over_positions
+from hf_metalr.training.kept_head import fit_head
 from hf_metalr.training.model_fields import require_effect, set_fields
 
 
@@ -68,7 +69,7 @@ def load_model(
     original = read_config(source, trust_remote_code)
     config = deepcopy(original)
     set_fields(config, settings, source)
-    _set_task(config, task, names)
+    _set_task(config, names, task)
     processor = _load_processor(source, task, trust_remote_code)
     loader = _Loader(source, task, seed, trust_remote_code)
     if image_size is None:
@@ -84,7 +85,11 @@ def load_model(
         model.config.pad_token_id = processor.pad_token_id
     require_effect(model, original, settings, partial(_try, processor=processor, task=task, names=names))
     new = frozenset({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
-    notes = [*_note_missing(model, new, source, settings), *_mend_momentum(model)]
+    notes = _note_missing(model, new, source, settings)
+    if task.name != "regression":
+        told, new = fit_head(model, _names(original), names, new, seed, partial(_set_task, task=task))
+        notes += told
+    notes += _mend_momentum(model)
     if not trust_remote_code and task.auto_class in own_code(original):
         notes.append(
             f"warning: '{source}' comes with code of its own, which was not run (trust_remote_code): loaded as the "
@@ -155,7 +160,12 @@ def _try(model: nn.Module, processor: Any, task: Task, names: list[str]) -> None
         model.train()(**inputs, labels=labels)
 
 
-def _set_task(config: Any, task: Task, names: list[str]) -> None:
+def _names(config: Any) -> list[str]:
+    """Return what a configuration calls the outputs of its model."""
+    return [str(config.id2label[number]) for number in sorted(config.id2label)]
+
+
+def _set_task(config: Any, names: list[str], task: Task) -> None:
     config.id2label = dict(enumerate(names))  # sets num_labels as well
     config.label2id = {name: number for number, name in enumerate(names)}
     if task.problem_type is not None:

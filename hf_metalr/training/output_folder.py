@@ -65,6 +65,14 @@ def require_free(folder: Path, resume: bool, *, overwrite: bool = False) -> None
             Parameter("overwrite"),
             ".",
         )
+    if "README.md" in names and "run.json" not in names:
+        raise InputError(
+            _NAME,
+            f"must not hold a README.md that is no run's, found one in '{folder}': the model card is written there. "
+            "Choose another folder, or write over it with ",
+            Parameter("overwrite"),
+            ".",
+        )
     _tell_what_stays(folder, names)
 
 

@@ -5,6 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from transformers import TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
+
 from hf_metalr.errors import InputError, Parameter
 from hf_metalr.hub.figure import FIGURE_NAME
 from hf_metalr.processes import process_index
@@ -70,6 +73,10 @@ def _check(config: TrainingConfig) -> None:
         raise InputError(
             "no_flip", "changes ", Parameter("augment"), f" light alone, found {config.augment}. Leave it out."
         )
+    if config.resume and config.overwrite:
+        raise InputError(
+            "overwrite", "starts anew, and ", Parameter("resume"), " goes on: choose one of the two, found both."
+        )
     require_free(config.output_dir, config.resume, overwrite=config.overwrite)
 
 
@@ -92,6 +99,8 @@ def _begin(config: TrainingConfig, study: Study, trainer: MetaLRTrainer) -> None
         logger.info("no whole checkpoint in '%s' to resume from yet, so the training starts anew", folder)
     options = config.to_dict()
     changes = compare(folder, options) if goes_on else []
+    if goes_on and config.epochs is not None and any(change.option == "epochs" for change in changes):
+        _require_more_to_do(Path(goes_on), config.epochs)
     if process_index() == 0:
         folder.mkdir(parents=True, exist_ok=True)
         if not goes_on:
@@ -100,6 +109,17 @@ def _begin(config: TrainingConfig, study: Study, trainer: MetaLRTrainer) -> None
                 remove_checkpoints(folder)
         keep_splits(folder, splits_record(config, study), config.resume)
         keep(folder, options, changes)
+
+
+def _require_more_to_do(checkpoint: Path, epochs: float) -> None:
+    """Refuse fewer epochs than a run has behind it: it would end without having been trained as it says."""
+    done = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME)).epoch
+    if done is not None and done >= epochs:
+        raise InputError(
+            "epochs",
+            f"must be more than the {done:g} that the run to resume has behind it ({checkpoint.name}), found "
+            f"{epochs:g}. Give more, or start anew in another folder.",
+        )
 
 
 def _finish(config: TrainingConfig, study: Study, trainer: MetaLRTrainer, metrics: Any) -> Outcome:

@@ -11,6 +11,7 @@ from hf_metalr.data.inputs.batches import TextCollator, collate
 from hf_metalr.data.inputs.prepare import TextPreparation, prepare_for
 from hf_metalr.data.read import Data, read_data
 from hf_metalr.data.splits.given_splits import given_splits
+from hf_metalr.data.splits.shared_images import refuse_shared_images
 from hf_metalr.data.splits.splits import TRAIN, VALIDATION, make_splits
 from hf_metalr.data.tables.groups import told_groups
 from hf_metalr.errors import InputError
@@ -69,6 +70,7 @@ def make_study(config: TrainingConfig) -> Study:
     logger.info("%s", data.account(splits))
     if data.groups is not None:
         logger.info("%s", told_groups(splits, data.groups, data.group_name))
+    refuse_shared_images(data.table, splits)
     _warn(data, splits)
     return Study(data, splits)
 

@@ -271,3 +271,12 @@ def test_two_processes_train_one_model_and_one_of_them_speaks(models, scans, tmp
     assert json.loads((out / "metrics.json").read_text()) == result["metrics"]
     assert done.stderr.count("task: classification") == 1
     assert len(read_history(out / "metalr_history.jsonl")) == 1
+
+
+def test_a_run_is_not_resumed_to_fewer_epochs_than_it_has_behind_it(models, scans, tmp_path, capsys):
+    line = ("--model", models["vit"], "--data", scans, "--output-dir", tmp_path / "out", *QUICK)
+    assert run(*line, "--epochs", 2) == 0
+    assert run(*line, "--epochs", 1, "--resume") == 1
+    assert "must be more than the 2 that the run to resume has behind it" in capsys.readouterr().err
+    assert run(*line, "--epochs", 3, "--resume", "--overwrite") == 1
+    assert "choose one of the two" in capsys.readouterr().err

@@ -94,9 +94,9 @@ def test_patients_below_the_classes_are_a_column(tmp_path):
     opened = read(tmp_path)
     assert set(rows(opened)[None].values()) == {"a", "b"}
     folders = rows(opened, "subfolder")[None]
-    assert folders["b/p2/left/1.png"] == "p2/left"
+    assert folders["b/p2/left/1.png"] == folders["b/p2/right/1.png"] == "p2"  # both eyes of one patient
     assert folders["a/loose.png"] is None
-    assert "4 subfolders below the classes are not read as classes, such as 'p1/left'" in told(opened)
+    assert "2 subfolders below the classes are not read as classes, such as 'p1'" in told(opened)
     assert "--group-column subfolder" in told(opened)
 
 
@@ -179,3 +179,16 @@ def test_folds_are_no_classes_and_trains_are_no_splits(tmp_path):
     ) == {"all", "hem"}
     trains = read(plant(tmp_path / "trains", product(["bullet train", "steam train"], [1])))
     assert set(rows(trains)[None].values()) == {"bullet train", "steam train"}
+
+
+def test_a_folder_around_all_patients_is_no_patient(tmp_path):
+    plant(tmp_path, product("ab", ["png"], ["p1", "p2"], [1, 2]))
+    assert rows(read(tmp_path), "subfolder")[None]["b/png/p2/1.png"] == "png/p2"
+
+
+@pytest.mark.parametrize("folds", [["fold1", "fold2"], ["cv_0", "cv_1"], ["Split 1", "Split 2"]])
+def test_folds_that_hold_splits_are_refused(tmp_path, folds):
+    """Joined, an image would be in the training of one and the test of another."""
+    plant(tmp_path, product(folds, ["train", "test"], "ab", [1]))
+    with pytest.raises(InputError, match="splits of its own, as for cross-validation.*such as '" + folds[0]):
+        read(tmp_path)

@@ -108,3 +108,16 @@ def test_images_alone_have_no_labels():
 def test_images_come_before_names_of_files():
     features = Dataset.from_dict({"picture": [None], "name": ["0.png"], "label": [0]}).cast_column("picture", Image())
     assert find_columns(features.features, DataConfig(("x",)), files=["name"]).inputs == ["picture"]
+
+
+def test_a_column_of_splits_that_is_not_named_is_told(tmp_path):
+    content = "text,label,set\na,0,train\nb,1,Testing\n"
+    hint = "warning: column 'set' names splits, and is not used: divide by it with --split-column set"
+    assert hint in table_of(tmp_path, content).notes
+    assert hint not in table_of(tmp_path, content, split_column="set").notes
+    assert hint not in table_of(tmp_path, content, label_column=("set",)).notes
+
+
+def test_the_column_without_a_label_is_the_one_that_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"`label_column` 'edema': no label in 1 of 2 rows"):
+        table_of(tmp_path, "text,cough,edema\na,0,1\nb,1,\n", label_column=("cough", "edema"))

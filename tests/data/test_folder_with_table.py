@@ -2,7 +2,9 @@
 
 import pytest
 
+from hf_metalr.data.config import DataConfig
 from hf_metalr.data.folders.naming import FileIndex
+from hf_metalr.data.tables.table import make_table
 from hf_metalr.errors import InputError
 from tests.data.trees import left_out, paths, plant, product, read, rows
 
@@ -45,6 +47,8 @@ def test_images_without_a_row_and_rows_without_an_image_are_left_out(ham):
     assert len(opened.parts[None]) == 5
     assert left_out(opened) == {"no row of 'HAM_metadata.csv' names it": ["HAM_images_part_2/other.jpg"]}
     assert "left out: 1 of 6 rows of 'HAM_metadata.csv' whose image is not there: row 4 ('ISIC_21')" in told(opened)
+    ledger = make_table(opened, DataConfig((str(ham),), label_column=("dx",)), several_splits=True).rows
+    assert str(ledger) == "6 rows found = 5 read + 1 left out"
 
 
 def test_half_of_the_images_may_be_there(ham):

@@ -7,9 +7,11 @@ import pytest
 from datasets import Dataset
 
 from hf_metalr.data.splits.given_splits import given_splits
+from hf_metalr.data.splits.shared_images import refuse_shared_images
 from hf_metalr.data.splits.splits import groups_on_two_sides, make_splits, quantile_strata, split_rows
 from hf_metalr.errors import InputError
-from tests.data.making import table_from
+from tests.data.making import table_from, table_of
+from tests.data.trees import plant
 
 STRATA = [0] * 80 + [1] * 20
 # 40 patients of 1 to 4 images each; a patient is sick or well as a whole
@@ -116,3 +118,13 @@ def test_splits_come_from_the_data_or_from_a_column():
 def test_other_names_of_splits_are_told_with_their_rows(fold, message):
     with pytest.raises(InputError, match=message):
         given_splits(labelled(fold=fold), "fold")
+
+
+def test_no_image_is_on_two_sides(tmp_path):
+    """A table may have several rows for one image; divided by chance, it would be tested on what it was trained on."""
+    plant(tmp_path, ["1.png", "2.png", "3.png"])
+    content = "file_name,label\n1.png,a\n2.png,b\n3.png,a\n1.png,b\n"
+    table = table_of(tmp_path, content)
+    refuse_shared_images(table, {"train": [0, 3], "test": [1, 2]})
+    with pytest.raises(InputError, match=r"found 1, such as '1\.png' in row 0 for training and in row 3 for test"):
+        refuse_shared_images(table, {"train": [0, 1], "test": [2, 3]})

@@ -167,6 +167,7 @@ REFUSED = {
     "header alone": ({"t.csv": "text,label\n"}, r"has no rows"),
     "no records": ({"t.json": "[]"}, r"has no rows"),
     "a name twice": ({"t.csv": "text,text\na,b\n"}, r"name every column differently, found 'text' twice"),
+    "no header": ({"t.csv": "a/1.png,sick\na/2.png,well\n"}, r"begin with a row of column names, found .*'a/1\.png'"),
     "no name": ({"t.csv": "text,,label\na,b,c\n"}, r"must name every column, found none for column 2"),
     "too many cells": ({"t.csv": "text,label\na,1\nb,c,2\n"}, r"the header has names, 2, found 3 in .* line 3"),
     "too few cells": ({"t.csv": "text,label\na\n"}, r"found 1 in the row that ends in line 2"),

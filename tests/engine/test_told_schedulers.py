@@ -9,6 +9,7 @@ from accelerate import Accelerator
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LambdaLR, ReduceLROnPlateau
 
 from hf_metalr.engine import MetaLR
+from hf_metalr.errors import InputError
 from hf_metalr.layer_groups import LayerGroup
 from tests.engine.loop import START, STEPS, Loop, assert_composed, assert_moved, attached, cosine
 from tests.engine.problem import LAYER_GROUPS, make_model
@@ -186,3 +187,10 @@ def test_a_plateau_scheduler_stops_at_its_own_bound() -> None:
     scheduler.step(2.0)
     loop.step(4)
     assert loop.used[4] == pytest.approx({name: max(lr / 2, bound) for name, lr in loop.used[3].items()})
+
+
+def test_a_scheduler_of_another_optimizer_is_refused():
+    model = make_model()
+    optimizer, other = (torch.optim.AdamW(model.parameters(), lr=1e-3) for _ in range(2))
+    with pytest.raises(InputError, match=r"^`scheduler` must be that of the optimizer .*found a LambdaLR of another"):
+        MetaLR(model, optimizer, layer_groups=LAYER_GROUPS, scheduler=LambdaLR(other, lambda step: 1.0))

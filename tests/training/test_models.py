@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from transformers import AutoModelForImageClassification
+from transformers import AutoConfig, AutoModelForImageClassification
 
 from hf_metalr.data.labels.tasks import Task
 from hf_metalr.training.models import load_model
@@ -81,3 +81,43 @@ def test_weights_that_end_early_are_refused(tmp_path):
     weights.write_bytes(weights.read_bytes()[:500])
     with pytest.raises(ValueError, match=r"vit' cannot be loaded for classification of images \(.*header"):
         load_model(str(folder), Task("classification", "image"), ["a", "b"])
+
+
+def trained(folder, names):
+    """Save a network whose head was trained for classes of these names."""
+    save_vit(folder)
+    config = AutoConfig.from_pretrained(folder, id2label=dict(enumerate(names)))
+    AutoModelForImageClassification.from_config(config).save_pretrained(folder)
+    return folder, AutoModelForImageClassification.from_pretrained(folder).classifier
+
+
+def test_each_output_of_a_kept_head_stays_that_of_its_class(tmp_path):
+    """Left in its order, what was learned of COVID would be called NORMAL, without a word."""
+    folder, head = trained(tmp_path, ["Normal", "covid", "other"])
+    loaded = load_model(str(folder), IMAGES, ["COVID", "NORMAL", "other"])
+    assert torch.equal(loaded.model.classifier.weight, head.weight[[1, 0, 2]])
+    assert torch.equal(loaded.model.classifier.bias, head.bias[[1, 0, 2]])
+    assert loaded.new == frozenset()
+    assert any("kept, in another order: it had 'Normal', 'covid', 'other'" in note for note in loaded.notes)
+    same = load_model(str(folder), IMAGES, ["Normal", "covid", "other"])
+    assert torch.equal(same.model.classifier.weight, head.weight)
+    assert any("the head of the model is kept" in note for note in same.notes)
+
+
+def test_a_head_of_other_classes_is_drawn_anew_and_that_is_said(tmp_path):
+    folder, head = trained(tmp_path, ["cat", "dog"])
+    loaded = [load_model(str(folder), IMAGES, ["sick", "well"], seed=seed) for seed in (0, 0, 1)]
+    weights = [one.model.classifier.weight for one in loaded]
+    assert not torch.equal(weights[0], head.weight)
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    assert 0.01 < weights[0].std() < 0.03  # as the library draws a head
+    assert loaded[0].new == {"classifier.weight", "classifier.bias"}
+    assert any("drawn anew: it was trained for 'cat', 'dog'" in note for note in loaded[0].notes)
+
+
+def test_a_head_without_names_is_kept_and_that_cannot_be_told_is_said(tmp_path):
+    folder, head = trained(tmp_path, ["LABEL_0", "LABEL_1"])
+    loaded = load_model(str(folder), IMAGES, ["sick", "well"])
+    assert torch.equal(loaded.model.classifier.weight, head.weight)
+    assert any(note.startswith("warning: the head of the model is kept, and its outputs") for note in loaded.notes)

@@ -88,3 +88,11 @@ def test_a_folder_that_may_not_be_written_is_refused(tmp_path) -> None:
     with pytest.raises(InputError, match=r"^`output_dir` must be writable"):
         require_free(tmp_path / "out", resume=False)
     tmp_path.chmod(0o755)
+
+
+def test_a_readme_that_is_no_runs_is_not_written_over(tmp_path) -> None:
+    folder = fill(tmp_path, "README.md")
+    with pytest.raises(InputError, match=r"^`output_dir` must not hold a README.md that is no run's.*`overwrite`"):
+        require_free(folder, resume=False)
+    require_free(folder, resume=False, overwrite=True)
+    require_free(fill(folder, "run.json"), resume=False)  # a run began here, and wrote it

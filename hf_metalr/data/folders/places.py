@@ -14,6 +14,8 @@ SPLIT_WORDS = SPLIT_NAMES | {"eval": "evaluation", "evaluation": "evaluation"}
 # Of folders that hold a part of the images each, as large archives are published: HAM10000_images_part_1, images_002.
 PART_WORDS = {"part", "image", "images", "img", "imgs", "batch", "chunk", "shard", "archive", "zip", "fold"}
 
+FOLD_WORDS = {"fold", "folds", "kfold", "cv", "split", "repeat"}
+
 
 @dataclass
 class Places:
@@ -58,6 +60,7 @@ def find_places(images: Mapping[str, Folders]) -> Places:
     elif words:
         _take_off(places, 0, "outside of the split folders")
     elif _below_every_class(places, tops):
+        _refuse_folds(places, tops)
         places.notes.append("the folders inside the classes are the splits")
         _take_off(places, 1, "beside the split folders")
     else:
@@ -117,6 +120,16 @@ def _take_off(places: Places, level: int, reason: str) -> None:
 def _below_every_class(places: Places, tops: Sequence[str]) -> bool:
     below = {top: {f[1] for f in places.folders.values() if len(f) > 1 and f[0] == top} for top in tops}
     return bool(below) and all(found and all(map(split_of, found)) for found in below.values())
+
+
+def _refuse_folds(places: Places, tops: Sequence[str]) -> None:
+    """Refuse the folds of a cross-validation: joined, what one trains on would be tested on by another."""
+    if all(set(re.split(r"[\W_\d]+", top.lower())) & FOLD_WORDS for top in tops):
+        places.problem = InputError(
+            "data",
+            f"holds the {named('folder', tops)}, each with splits of its own, as for cross-validation: what one trains "
+            f"on, another tests on. Give one of them, such as '{tops[0]}'.",
+        )
 
 
 def _tell_ignored(places: Places) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from hf_metalr.data.config import DataConfig
 from hf_metalr.data.folders.named_images import NamedImages
+from hf_metalr.data.ledger import LeftOut
 from hf_metalr.data.words import show
 from hf_metalr.errors import InputError
 
@@ -58,8 +59,8 @@ class Part:
         return Part(tables, concatenate_datasets([self.dataset, other.dataset]), self.column, images, self.split)
 
 
-def take_rows(table: NamedImages, config: DataConfig, notes: list[str]) -> Part:
-    """Return the rows of a table whose image is there; what is left out is told in ``notes``.
+def take_rows(table: NamedImages, config: DataConfig, notes: list[str], lost_rows: list[LeftOut]) -> Part:
+    """Return the rows of a table whose image is there; the others go to ``lost_rows``, and are told in ``notes``.
 
     Raises:
         InputError: no row has an image, or two rows that differ name the same.
@@ -83,10 +84,16 @@ def take_rows(table: NamedImages, config: DataConfig, notes: list[str]) -> Part:
         notes.append(
             f"left out: {len(lost)} of {len(cells)} rows of '{table.table}' whose image is not there: {shown}{more}"
         )
+        lost_rows.append(LeftOut(f"row of '{table.table}' whose image is not there", _names(lost)))
     twice = _repeated(part)
     if twice:
         notes.append(f"left out: {len(twice)} rows of '{table.table}' that repeat another, such as row {twice[0]}")
+        lost_rows.append(LeftOut(f"row of '{table.table}' that repeats another", _names(twice)))
     return part.select(sorted({*range(len(cells))} - {*lost} - {*twice}))
+
+
+def _names(rows: Sequence[int]) -> tuple[str, ...]:
+    return tuple(f"row {row}" for row in rows)
 
 
 def _repeated(part: Part) -> list[int]:

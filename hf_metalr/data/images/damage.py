@@ -53,6 +53,8 @@ def find_damaged(
     )
     for scaling, count in told.items():
         logger.info("%d image%s of %s", count, "s" * (count != 1), scaling)
+    if window is not None and not told:
+        logger.warning("the window is of no effect: no image has more than 8 bits")
     damage = {row: reason for row, reason in found.items() if isinstance(reason, ImageRefused)}
     deep = [files[row][names[0]] for row, reason in damage.items() if isinstance(reason, TooDeep)]
     common = _reason_of_all(deep) if deep else ""

@@ -1,6 +1,6 @@
 """A folder of images, one sub-folder per class."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from hf_metalr.data.folders.class_spelling import spell_classes, tell_classes
@@ -73,7 +73,8 @@ def _dataset(
     }
     features = {IMAGE: Image(decode=False), LABEL: label}
     if any(len(folders) > 1 for folders in placed.values()):
-        columns[SUBFOLDER] = ["/".join(placed[name][1:]) or None for name in names]
+        level = _level(placed.values())
+        columns[SUBFOLDER] = ["/".join(placed[name][1 : level + 1]) or None for name in names]
         features[SUBFOLDER] = Value("string")
     for column, extra in extras.items():
         columns[column] = [extra.values.get(name) for name in names]
@@ -81,8 +82,17 @@ def _dataset(
     return build(columns, features)
 
 
+def _level(folders: Collection[tuple[str, ...]]) -> int:
+    """Return the first level below the classes that has several folders.
+
+    Those deeper down, such as a patient's eyes or days, would part what belongs together.
+    """
+    levels = [{parts[level] for parts in folders if len(parts) > level} for level in range(1, max(map(len, folders)))]
+    return next((level for level, names in enumerate(levels, start=1) if len(names) > 1), 1)
+
+
 def _tell_subfolders(folders: Sequence[tuple[str, ...]]) -> list[str]:
-    below = {"/".join(parts[1:]) for parts in folders if len(parts) > 1}
+    below = {"/".join(parts[1 : _level(folders) + 1]) for parts in folders if len(parts) > 1}
     if not below:
         return []
     count = f"{len(below)} subfolder{'s' * (len(below) > 1)} below the classes"

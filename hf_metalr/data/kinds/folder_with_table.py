@@ -11,6 +11,7 @@ from hf_metalr.data.folders.places import Places, in_order
 from hf_metalr.data.folders.rows import cells
 from hf_metalr.data.folders.table_rows import Part, refuse_shared, take_rows, with_same_columns
 from hf_metalr.data.kinds.tables import open_tables
+from hf_metalr.data.ledger import LeftOut
 from hf_metalr.data.opened import Opened
 from hf_metalr.data.splits.split_names import split_of
 from hf_metalr.data.words import show
@@ -62,9 +63,10 @@ def open_folder_with_table(
     for table in chosen:
         _refuse_unclear(table)
     notes: list[str] = []
+    lost_rows: list[LeftOut] = []
     parts: list[Part] = []
     for table in chosen:
-        parts += _divided(take_rows(table, config, notes), places)
+        parts += _divided(take_rows(table, config, notes, lost_rows), places)
     parts, blind = with_same_columns(_joined(parts), config.label_column, notes)
     refuse_shared(parts)
     files = listing.files
@@ -82,7 +84,7 @@ def open_folder_with_table(
     files = files.without("table that is not used", [n for n in listing.tables if n not in used and n not in gone])
     own = {part.split: part for part in parts}
     datasets = {split: _with_images(own[split], listing.folder) for split in in_order(own)}
-    return Opened(datasets, listing.folder, files, [*listing.notes, *notes])
+    return Opened(datasets, listing.folder, files, [*listing.notes, *notes], tuple(lost_rows))
 
 
 def split_of_path(name: str) -> str | None:

@@ -15,6 +15,8 @@ from hf_metalr.errors import InputError
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 LOOKED_THROUGH = 50  # records, to find the separator
 LONGEST_CELL = 2**31 - 1  # characters; the default of 131,072 refuses long documents
+# Names of files stand below a header, not in it.
+_FILE = re.compile(r".*\.(png|jpe?g|bmp|gif|tiff?|webp|dcm|nii(\.gz)?)", re.IGNORECASE)
 _INDEX = re.compile(r"(Unnamed: ?\d+)?")  # what pandas calls the column of its index, in a file and after reading it
 
 
@@ -110,6 +112,12 @@ def _fitted(row: list[str], header: list[str], path: Path, line: int) -> list[st
 
 def _named(header: list[str], columns: list[list[str]], path: Path, notes: list[str]) -> dict[str, list[str]]:
     named: dict[str, list[str]] = {}
+    if file := next(filter(_FILE.fullmatch, header), None):
+        raise InputError(
+            "data",
+            f"must begin with a row of column names, found the name of a file, '{file}', in the first row of "
+            f"'{path}'. Write a row above it, such as file,label.",
+        )
     for number, (name, cells) in enumerate(zip(header, columns, strict=True), start=1):
         if _INDEX.fullmatch(name):
             if any(cells) and not _counts(cells):

@@ -1,4 +1,4 @@
-"""A word where columns may mean something else: patients that nobody keeps apart, names of images taken for texts."""
+"""A word where columns may mean something else: splits and patients that nobody divides by, names of images."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hf_metalr.data.opened import SUBFOLDER
+from hf_metalr.data.splits.split_names import split_of
 from hf_metalr.data.tables.columns import is_text, values_of
 
 _NAME = re.compile(
@@ -27,6 +28,20 @@ def hints_of_patients(dataset: Any, used: Sequence[str]) -> list[str]:
     return [f"column '{name}' may name patients: keep each on one side with --group-column" for name in names]
 
 
+def hints_of_splits(dataset: Any, used: Sequence[str]) -> list[str]:
+    """Return a word on each column of words such as train and test, which does not divide the rows unless it is named.
+
+    Args:
+        dataset: the table.
+        used: columns that serve a purpose.
+    """
+    return [
+        f"warning: column '{name}' names splits, and is not used: divide by it with --split-column {name}"
+        for name in dataset.column_names
+        if name not in used and _are_splits(dataset, name)
+    ]
+
+
 def hints_of_codes(dataset: Any, column: str, folder: Path) -> list[str]:
     """Return a word on an input of texts that are codes, as names of images that lie elsewhere are."""
     if not is_text(dataset.features[column]) or not _are_codes(values_of(dataset, column)):
@@ -35,6 +50,17 @@ def hints_of_codes(dataset: Any, column: str, folder: Path) -> list[str]:
         f"column '{column}' holds codes such as '{dataset[0][column]}', which are learned from as texts. If they name "
         f"images, these must lie in '{folder}' or in a folder there"
     ]
+
+
+def _are_splits(dataset: Any, name: str) -> bool:
+    feature = dataset.features[name]
+    if getattr(feature, "names", None) is not None:
+        words = set(feature.names)
+    elif is_text(feature):
+        words = {value for value in values_of(dataset, name) if value not in (None, "")}
+    else:
+        return False
+    return len(words) > 1 and all(map(split_of, words))
 
 
 def _are_codes(values: Iterable[str]) -> bool:

@@ -10,7 +10,7 @@ from hf_metalr.data.ledger import Ledger
 from hf_metalr.data.opened import Opened
 from hf_metalr.data.splits.split_names import split_of
 from hf_metalr.data.tables.columns import Columns, find_columns, is_image, values_of
-from hf_metalr.data.tables.hints import hints_of_codes, hints_of_patients
+from hf_metalr.data.tables.hints import hints_of_codes, hints_of_patients, hints_of_splits
 from hf_metalr.data.tables.image_paths import (
     file_columns,
     mark_images,
@@ -74,6 +74,7 @@ def make_table(opened: Opened, config: DataConfig, *, several_splits: bool, spli
             says what exists, and holds all that is wrong with the columns, or with the rows.
     """
     parts, rows, told = choose_parts(opened.parts, config, several_splits)
+    rows = rows.and_lost(opened.lost_rows)
     parts = {name: mark_images(part.with_format(None)) for name, part in parts.items()}  # formats are for loops
     main = next(
         (part for name, part in parts.items() if name and split_of(name) == "train"), next(iter(parts.values()))
@@ -92,6 +93,8 @@ def make_table(opened: Opened, config: DataConfig, *, several_splits: bool, spli
     notes = [*told, *unlabelled, *differing, *columns.notes, *mended]
     if opened.folder is not None:
         notes += hints_of_codes(dataset, columns.inputs[0], opened.folder)
+    if several_splits and split_column is None and not several:
+        notes += hints_of_splits(dataset, used)
     if several_splits and config.group_column is None and config.group_pattern is None and config.groups is None:
         notes += hints_of_patients(dataset, used)
     return Table(dataset, [places[row] for row in kept], columns.inputs, columns.labels, opened.folder, rows, notes)

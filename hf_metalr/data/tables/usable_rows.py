@@ -36,12 +36,12 @@ def usable_rows(
         InputError: there are rows without, and they are not to be skipped; or none is left.
     """
     inputs = _without_input(dataset, columns.inputs, found)
-    labels = _without_label(dataset, columns.labels, found)
+    labels, blamed = _without_label(dataset, columns.labels, found)
     blank = {row for row, (reason, _) in inputs.items() if reason == EMPTY} & set(labels)
     rows = rows.without("neither input nor label", [names[row] for row in sorted(blank)])
     wrong: dict[tuple[str, str], list[int]] = {}  # by column and reason
     for row in sorted({*inputs, *labels} - blank):
-        side, column = (inputs, columns.inputs[0]) if row in inputs else (labels, columns.labels[0])
+        side, column = (inputs, columns.inputs[0]) if row in inputs else (labels, blamed.get(row, columns.labels[0]))
         wrong.setdefault((column, side[row][0]), []).append(row)
     cells = {row: cell for row, (_, cell) in (labels | inputs).items()}
     if wrong and not config.skip_damaged:
@@ -78,18 +78,23 @@ def _without_input(dataset: Any, columns: Sequence[str], found: Mapping[str, Rea
     return reasons
 
 
-def _without_label(dataset: Any, columns: Sequence[str], found: Mapping[str, Reasons]) -> Reasons:
+def _without_label(
+    dataset: Any, columns: Sequence[str], found: Mapping[str, Reasons]
+) -> tuple[Reasons, dict[int, str]]:
+    """Return the rows without a label, and of each the first column that lacks it."""
     from datasets import ClassLabel
 
     if is_image(dataset.features[columns[0]]):
-        return dict(found.get(columns[0], {}))
-    reasons = {}
+        return dict(found.get(columns[0], {})), {}
+    reasons: Reasons = {}
+    blamed: dict[int, str] = {}
     for column in columns:
         none = -1 if isinstance(dataset.features[column], ClassLabel) else None
         for row, value in enumerate(values_of(dataset, column)):
             if is_missing(value) or (none is not None and value == none):
                 reasons[row] = ("no label", "")
-    return reasons
+                blamed.setdefault(row, column)
+    return reasons, blamed
 
 
 def _with_cell(name: str, cell: str) -> str:
