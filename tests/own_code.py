@@ -55,14 +55,16 @@ def save_own_model(
 ) -> Path:
     """Save a model whose own code names an auto class for itself (None: no code is saved), and its image processor.
 
-    The code is imported from a package beside the folder, of a name of its own, since classes are kept by name.
+    The code is imported from a package beside the folder, of a name of its own, since classes are kept by name. The
+    configuration's differs by the name as well: of two models whose configurations have the same code in folders of
+    one name, Transformers takes the class of the first for both.
     """
     package = f"code_of_{folder.name}_{name}_{auto}"
     place = folder.parent / package
     place.mkdir(parents=True)
     for file, text in (
         ("__init__", ""),
-        ("configuration_own", CONFIGURATION),
+        ("configuration_own", f"# of {name}\n{CONFIGURATION}"),
         ("modeling_own", MODEL.format(name=name)),
         ("processing_own", PROCESSOR),
     ):
