@@ -126,5 +126,7 @@ def test_no_image_is_on_two_sides(tmp_path):
     content = "file_name,label\n1.png,a\n2.png,b\n3.png,a\n1.png,b\n"
     table = table_of(tmp_path, content)
     refuse_shared_images(table, {"train": [0, 3], "test": [1, 2]})
-    with pytest.raises(InputError, match=r"found 1, such as '1\.png' in row 0 for training and in row 3 for test"):
+    with pytest.raises(InputError, match=r"found 1, such as '1\.png' in row 0 for train and in row 3 for test"):
         refuse_shared_images(table, {"train": [0, 1], "test": [2, 3]})
+    with pytest.raises(InputError, match=r"in row 0 for validation and in row 3 for test"):
+        refuse_shared_images(table, {"train": [1], "validation": [0], "test": [2, 3]})

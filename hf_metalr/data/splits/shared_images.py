@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from hf_metalr.data.splits.splits import TRAIN
 from hf_metalr.data.tables.columns import is_image
 from hf_metalr.data.tables.image_paths import stored_images
 from hf_metalr.data.tables.table import Table
@@ -23,18 +22,17 @@ def refuse_shared_images(table: Table, splits: Mapping[str, Sequence[int]]) -> N
     if not is_image(table.dataset.features[column]):
         return
     paths = [None if held else path for path, held in stored_images(table.dataset, column)]
-    trained = {paths[row]: row for row in splits.get(TRAIN, ()) if paths[row] is not None}
-    shared = [
-        (trained[paths[row]], row, name)
-        for name, rows in splits.items()
-        if name != TRAIN
-        for row in rows
-        if paths[row] in trained
-    ]
+    place: dict[str, tuple[str, int]] = {}
+    shared: list[tuple[str, int, str, int]] = []
+    for name, rows in splits.items():
+        for row in rows:
+            path = paths[row]
+            if path is not None and (first := place.setdefault(path, (name, row)))[0] != name:
+                shared.append((*first, name, row))
     if shared:
-        own, other, name = shared[0]
+        one, own, other, row = shared[0]
         raise InputError(
             "data",
             f"must not have an image in two splits, found {len(shared)}, such as '{table.files()[own]}' in "
-            f"{table.name(own)} for training and in {table.name(other)} for {name}. Keep one row for each image.",
+            f"{table.name(own)} for {one} and in {table.name(row)} for {other}. Keep one row for each image.",
         )
