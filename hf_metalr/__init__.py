@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hf_metalr.engine import MetaLR, MetaLRConfig, MetaStep
+    from hf_metalr.engine import UNSTATED, MetaLR, MetaLRConfig, MetaStep
     from hf_metalr.layer_groups import LayerGroup, make_layer_groups
     from hf_metalr.ranking import Ranking, rank_backbones
     from hf_metalr.trainer import MetaLRMixin, MetaLRTrainer, MetaLRTrainingArguments
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Where each public name lives; imported on first use, so that `import hf_metalr` costs nothing.
 _HOMES = {
+    "UNSTATED": "hf_metalr.engine",
     "LayerGroup": "hf_metalr.layer_groups",
     "MetaLR": "hf_metalr.engine",
     "MetaLRMixin": "hf_metalr.trainer",
@@ -28,6 +29,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "UNSTATED",
     "LayerGroup",
     "MetaLR",
     "MetaLRConfig",

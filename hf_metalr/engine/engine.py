@@ -42,7 +42,7 @@ from hf_metalr.engine.rates import base_lrs, drop_base_keys, effective_lrs, set_
 from hf_metalr.engine.resuming import Resumable
 from hf_metalr.engine.rules import make_rule
 from hf_metalr.engine.schedulers import bare_optimizer, bare_scheduler
-from hf_metalr.engine.trust_region import lr_bounds, move_into_bounds
+from hf_metalr.engine.trust_region import choose_unstated, lr_bounds, move_into_bounds
 from hf_metalr.engine.written_rates import WrittenRates
 from hf_metalr.equations import bound_lr
 from hf_metalr.errors import InputError
@@ -57,8 +57,8 @@ class MetaLR(Resumable):
         model: the module in training; its parameter names define the layer groups. Pass the bare module, not a wrapper
             that adds communication (DistributedDataParallel), so that names and gradients are its own.
         optimizer: any torch optimizer whose displacement is proportional to its learning rate. Its param groups are
-            split by layer group, in place. Rates it starts from are its own ``lr`` values. Parameters that are added
-            to it later, or thawed, join as layer groups.
+            split by layer group, in place. Rates it starts from are its own ``lr`` values; with ``lr=UNSTATED`` they
+            are chosen from the weights. Parameters that are added to it later, or thawed, join as layer groups.
         meta_loss: called once per meta step by ``"lookahead"``: draws a meta batch and returns its loss, a scalar
             tensor with a graph to the parameters. Runs with its own random streams; buffers and gradients are put back.
         config: estimator, rule and bounds.
@@ -139,6 +139,7 @@ class MetaLR(Resumable):
         self._parents = split_param_groups(optimizer, model, self.layer_groups)
         self._scheduler = self._told(scheduler)
         settle_base_lrs(optimizer, self._scheduler)
+        choose_unstated(model, optimizer, self._scheduler, self.layer_groups, self.config)
         require_sound_rates(self.optimizer, self.config, self._scheduler)
         self.first_lrs = base_lrs(optimizer)
         self.wide_bounds = self.config.bounds_from(self.first_lrs.values())

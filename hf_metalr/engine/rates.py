@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
 from hf_metalr.engine.schedulers import multiplies_base_rates, owns_rates
+from hf_metalr.engine.unstated import UNSTATED
 from hf_metalr.layer_groups.param_groups import LAYER_GROUP_KEY
 
 BASE_KEY = "learned_lr"
@@ -44,6 +45,15 @@ def base_lr(group: dict) -> float:
 def base_lrs(optimizer: Optimizer) -> dict[str, float]:
     """Return the learned base rate of every layer group, in the order of the param groups."""
     return {name: base_lr(group) for name, _, group in learned_groups(optimizer)}
+
+
+def unstated_groups(optimizer: Optimizer) -> list[str]:
+    """Return the layer groups whose rate nobody has stated, in the order of the param groups."""
+    return [
+        name
+        for name, _, group in learned_groups(optimizer)
+        if group.get(BASE_KEY, group.get("initial_lr", group["lr"])) is UNSTATED
+    ]
 
 
 def effective_lrs(optimizer: Optimizer) -> dict[str, float]:

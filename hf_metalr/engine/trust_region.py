@@ -9,7 +9,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from hf_metalr.engine.config import MetaLRConfig
-from hf_metalr.engine.rates import base_lrs, set_base_lr
+from hf_metalr.engine.rates import base_lrs, set_base_lr, unstated_groups
+from hf_metalr.engine.unstated import UNSTATED
 from hf_metalr.equations import Bounds, head_bounds, relative_bounds, weight_size
 from hf_metalr.layer_groups import LayerGroup
 from hf_metalr.layer_groups.parameter_names import is_adapter
@@ -46,6 +47,29 @@ def lr_bounds(
     batch_norm = any(isinstance(module, _BatchNorm) for module in model.modules())
     region = Bounds(0.0, math.inf) if size is None else relative_bounds(size, batch_norm)
     return {name: heads.get(name, region).within(*wide) for name in learned}
+
+
+def choose_unstated(
+    model: nn.Module,
+    optimizer: Optimizer,
+    scheduler: object | None,
+    layer_groups: Sequence[LayerGroup],
+    config: MetaLRConfig,
+) -> dict[str, float]:
+    """Choose the initial rate of every layer group whose rate is `UNSTATED`; return the rates that were chosen.
+
+    Each starts at the upper bound of its trust region: the largest rate that the weights are taken to bear, which the
+    schedule then lowers. Where no region acts (optimizers of other kinds, adapters) a rate that nobody stated stays
+    what it is in numbers, Transformers' default.
+    """
+    unstated = unstated_groups(optimizer)
+    if not unstated or not has_trust_region(optimizer, config):
+        return {}
+    bounds = lr_bounds(model, optimizer, layer_groups, config)
+    chosen = {name: bounds[name].high for name in unstated if bounds[name] != config.bounds_from([UNSTATED])}
+    for name, lr in chosen.items():
+        set_base_lr(optimizer, scheduler, name, lr)
+    return chosen
 
 
 def move_into_bounds(optimizer: Optimizer, scheduler: object | None, bounds: dict[str, Bounds]) -> dict[str, float]:

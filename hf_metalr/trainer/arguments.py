@@ -1,13 +1,14 @@
 """`MetaLRTrainingArguments`: the arguments of `TrainingArguments` and a few more."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 from transformers import TrainingArguments
 
 from hf_metalr.engine.config import MetaLRConfig, require_choice
+from hf_metalr.engine.unstated import TRANSFORMERS_DEFAULT, UNSTATED, UnstatedRate
 from hf_metalr.errors import InputError, Parameter
 from hf_metalr.options.learned_rates import LearnedRateOptions
 from hf_metalr.trainer.parallelism import DEEPSPEED_REFUSED
@@ -45,14 +46,23 @@ _STEPPING_INSIDE_BACKWARD = ("lomo", "adalomo")
 
 @dataclass
 class MetaLRTrainingArguments(LearnedRateOptions, TrainingArguments):
-    """`transformers.TrainingArguments` plus the settings of the learned rates; no default of the parent changes.
+    """`transformers.TrainingArguments` plus the settings of the learned rates; one default of the parent changes.
 
-    ``learning_rate`` is where the rate of every layer group starts, or the nearest to it within ``trust_region``; the
-    schedule multiplies the learned rates.
+    ``learning_rate`` need not be stated: then every layer group starts at a rate that is chosen from the network's
+    weights (`hf_metalr.engine.initial_rates`). A rate that is stated is where every layer group starts, or the nearest
+    to it within ``trust_region``. The schedule multiplies the learned rates either way.
 
     Raises:
         InputError: a setting is unknown or out of range; the message names it, the rule, what was found and a way out.
     """
+
+    learning_rate: float = field(
+        default=UNSTATED,
+        metadata={
+            "help": "Where every layer's rate starts; by default it is chosen from the weights (optimizers of Adam's "
+            "kind; 5e-5 with others, as in Transformers, and with meta_estimator='off')."
+        },
+    )
 
     @classmethod
     def paper(cls, output_dir: str, **overrides: Any) -> Self:
@@ -84,8 +94,12 @@ class MetaLRTrainingArguments(LearnedRateOptions, TrainingArguments):
         return cls(output_dir=output_dir, **(published | overrides))
 
     def __post_init__(self) -> None:
+        if self.learning_rate is None:  # as `to_dict` says it
+            self.learning_rate = UNSTATED
         self._require_numbers()
         require_choice("meta_estimator", self.meta_estimator, _ESTIMATORS)
+        if self.meta_estimator == "off" and self.learning_rate is UNSTATED:
+            self.learning_rate = TRANSFORMERS_DEFAULT
         if self.meta_estimator != "off":
             self._refuse_optimizers_without_displacement()  # before the parent asks for packages that they would need
         self._VALID_DICT_FIELDS = [*super()._VALID_DICT_FIELDS, "layer_groups"]  # the parent parses JSON text of these
@@ -101,6 +115,12 @@ class MetaLRTrainingArguments(LearnedRateOptions, TrainingArguments):
         self._require_sound_meta_data()
         if self.meta_estimator != "off":
             self.metalr_config()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the arguments as JSON takes them; ``learning_rate`` is None where it was not stated."""
+        return {
+            name: None if isinstance(value, UnstatedRate) else value for name, value in super().to_dict().items()
+        }
 
     def metalr_config(self) -> MetaLRConfig:
         """Return the engine's settings; not defined for ``meta_estimator="off"``."""

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from hf_metalr.engine.checks import require_supported
 from hf_metalr.engine.rates import base_lrs, set_base_lr
+from hf_metalr.engine.trust_region import choose_unstated
 from hf_metalr.errors import InputError
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
 from hf_metalr.layer_groups.param_groups import expand_scheduler, head_names, split_param_groups
@@ -34,6 +35,8 @@ def set_up_rates(
     parents = split_param_groups(optimizer, model, layer_groups)
     if scheduler is not None:
         expand_scheduler(scheduler, parents)
+    if args.meta_estimator != "off":
+        choose_unstated(model, optimizer, scheduler, layer_groups, args.metalr_config())
     if args.backbone_lr_scale != 1.0:
         heads = head_names(layer_groups)
         if not heads:

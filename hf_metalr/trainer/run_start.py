@@ -7,6 +7,7 @@ from typing import Any
 
 from hf_metalr.checked_json import is_finite, is_text
 from hf_metalr.engine.rates import base_lrs
+from hf_metalr.engine.unstated import UNSTATED
 from hf_metalr.errors import InputError
 from hf_metalr.hub.learned_rates import MOST_LR, Setting
 from hf_metalr.hub.locate import is_hub_id
@@ -34,6 +35,8 @@ class RunStart:
     def of(cls, args: MetaLRTrainingArguments, optimizer: Any) -> "RunStart":
         """Return the start of a run whose optimizer has just been made and brought into its bounds."""
         settings = {name: getattr(args, name) for name in _AT_START}
+        if args.learning_rate is UNSTATED:
+            settings["learning_rate"] = None
         if args.init_lrs is not None:  # a path would tell something about the author and nothing to others
             settings["init_lrs"] = args.init_lrs if is_hub_id(args.init_lrs) else "a local file"
         return cls(base_lrs(optimizer), settings)
