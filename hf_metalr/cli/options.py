@@ -1,4 +1,4 @@
-"""Options from the fields of config classes, where each is declared once; and back: configs, and errors in their words."""
+"""Options from the fields of configs, where each is declared once; and back: configs, and errors in their words."""
 
 import argparse
 from collections.abc import Callable, Collection
