@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from hf_metalr.errors import InputError
+from hf_metalr.outputs import write_files
 
 # JSON has no infinity: where a rule allows numbers that are not finite, they are these texts.
 _NOT_FINITE = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
@@ -55,13 +56,9 @@ def write_object(content: dict[str, Any], path: str | os.PathLike[str]) -> None:
     Raises:
         InputError: a number is not finite; nothing is written.
     """
-    target, text = Path(path), json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")  # of this process: two may write one file
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")  # the same bytes everywhere
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # The same bytes everywhere: no line ends of the system's own.
+    write_files({Path(path): lambda place: place.write_text(text, encoding="utf-8", newline="\n")})
 
 
 def require_schema(content: dict[str, Any], schema: str, version: int, place: str, way_out: str) -> None:

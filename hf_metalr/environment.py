@@ -56,6 +56,18 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
+def environment_lines(found: dict[str, Any]) -> str:
+    """Return what `describe_environment` found as lines of a name and a value."""
+    rows = {name: number or "not installed" for name, number in found["packages"].items()}
+    rows |= {"python": found["python"], "system": found["system"]}
+    for device in found["devices"]:
+        works = [dtype for dtype, multiplies in device["dtypes"].items() if multiplies]
+        rows[device["device"]] = f"{device['name']}; besides float32: {', '.join(works) or 'nothing'}"
+    rows |= found["variables"]
+    width = max(map(len, rows))
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())
+
+
 def _version(package: str) -> str | None:
     try:
         return version(package)

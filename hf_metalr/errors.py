@@ -1,4 +1,6 @@
-"""The one exception for what a user gave: it knows the parameter, and everyone spells that as his reader knows it."""
+"""Whose fault an error is; and the one exception for what a user gave, which knows the parameter: each reader has it
+spelt as he knows it.
+"""
 
 from collections.abc import Callable
 
@@ -36,3 +38,19 @@ class InputError(ValueError):
 
     def __str__(self) -> str:
         return self.spelt(lambda name: f"`{name}`")
+
+
+def is_users_fault(error: BaseException) -> bool:
+    """Return whether an error concerns what the user gave rather than how this package works.
+
+    That is an `InputError`, which is raised where the rule is known; an `OSError` (no such file or model, no
+    permission, no network, a full disk); and a missing third-party package. Anything else is a bug.
+
+    >>> is_users_fault(InputError("label_column", "'x' does not exist.")), is_users_fault(FileNotFoundError("x.csv"))
+    (True, True)
+    >>> is_users_fault(ValueError("too many values to unpack"))
+    False
+    """
+    if isinstance(error, ImportError):
+        return not (error.name or "").startswith("hf_metalr")
+    return isinstance(error, InputError | OSError)

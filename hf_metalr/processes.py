@@ -1,8 +1,11 @@
-"""Which process of a distributed launch this one is, told by the launcher's environment; and how it ends."""
+"""Which process of a distributed launch this is, by the launcher's environment; which speaks first, and how it ends."""
 
 import gc
 import os
 import sys
+import time
+
+PATIENCE = 20.0  # seconds; processes of one launch reach the same mistake within a few of each other
 
 
 def process_index() -> int:
@@ -13,6 +16,16 @@ def process_index() -> int:
 def is_first_here() -> bool:
     """Return whether this is the first process of a distributed launch on its machine, or the only one."""
     return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def let_the_first_speak() -> None:
+    """Wait, in all but the first process of a machine, before a mistake is told.
+
+    When the first makes the same mistake, it tells it and ends, and the launcher ends the others as they wait: the
+    mistake is told once. One that ended before the first could have it ended in silence.
+    """
+    if not is_first_here():
+        time.sleep(PATIENCE)
 
 
 def end_process_group() -> None:

@@ -15,6 +15,7 @@ PACKAGE = ROOT / "hf_metalr"
 LAYERS = {
     "errors": 0,
     "options": 0,
+    "outputs": 0,
     "processes": 0,
     "equations": 0,
     "scores": 0,

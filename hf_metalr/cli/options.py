@@ -1,12 +1,17 @@
-"""Options from the fields of config classes, and config objects from options: each is declared once, in its class."""
+"""Options from the fields of configs, where each is declared once; and back: configs, and errors in their words."""
 
 import argparse
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
+
+from hf_metalr.errors import InputError
+from hf_metalr.options.learned_rates import LearnedRateOptions, word_or_object
 
 Config = TypeVar("Config")
+_TYPES: dict[type, Callable[[str], Any]] = {int: int, float: float, str: str, dict: word_or_object}
+_METAVARS = {int: "N", float: "X"}
 
 
 def add_options(
@@ -51,6 +56,43 @@ def config_of(config: type[Config], options: argparse.Namespace, **others: Any) 
         if "option" in entry.metadata and value is not None:
             given[entry.name] = _value(entry, value)
     return config(**(given | others))
+
+
+def add_field_options(parser: argparse.ArgumentParser) -> None:
+    """Add one option per setting of learned rates (`LearnedRateOptions`); what is not given is left to it."""
+    group = parser.add_argument_group("learned rates", "The arguments of MetaLRTrainingArguments.")
+    for field in fields(LearnedRateOptions):
+        option, text = f"--{field.name.replace('_', '-')}", field.metadata["help"]
+        kind: Any = next(iter(get_args(field.type)), field.type)
+        if kind is bool:
+            text += " (default: on)" if field.default else ""
+            group.add_argument(option, action=argparse.BooleanOptionalAction, default=None, help=text)
+        else:
+            shown = "" if field.default is None or "default" in text else f" (default: {field.default})"
+            group.add_argument(option, type=_TYPES[kind], metavar=_METAVARS.get(kind, "VALUE"), help=text + shown)
+
+
+def field_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what was given for the settings of learned rates."""
+    values = {field.name: getattr(options, field.name) for field in fields(LearnedRateOptions)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def spelt_for(parser: argparse.ArgumentParser, error: BaseException) -> str:
+    """Return the message of an error in one line, with parameters as the options of a command.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> _ = parser.add_argument("--label-column")
+    >>> spelt_for(parser, InputError("label_column", "'x' does not exist."))
+    "--label-column 'x' does not exist."
+    """
+    options = {action.dest: action.option_strings[0] for action in parser._actions if action.option_strings}
+
+    def spell(name: str) -> str:
+        return options.get(name, f"`{name}`")
+
+    text = error.spelt(spell) if isinstance(error, InputError) else str(error)
+    return " ".join(text.split()) or type(error).__name__
 
 
 def _add(place: Any, entry: Field, words: dict[str, Any], defaults: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
@@ -12,12 +11,12 @@ from typing import Any, NoReturn
 
 from hf_metalr.cli.command import Command, find_commands
 from hf_metalr.cli.config_file import apply_config
-from hf_metalr.cli.errors import is_users_fault, spelt_for
+from hf_metalr.cli.options import spelt_for
 from hf_metalr.cli.telling import telling
-from hf_metalr.processes import end_process_group, is_first_here, process_index
+from hf_metalr.errors import is_users_fault
+from hf_metalr.processes import end_process_group, is_first_here, let_the_first_speak, process_index
 
 DONE, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
-PATIENCE = 20.0  # seconds; processes of one launch reach the same mistake within a few of each other
 EXIT_CODES = """\
 exit codes:
   0    done
@@ -89,7 +88,7 @@ def _parse(
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with one line: the usage of `train` would fill the screen above it."""
-        _let_the_first_speak()
+        let_the_first_speak()
         self.exit(USAGE, f"{self.prog}: error: {message.rstrip('.')}. `{self.prog} --help` explains.\n")
 
 
@@ -151,16 +150,6 @@ def _print(text: str) -> None:
 
 def _complain(command: str, message: str) -> None:
     # Every process speaks: an error of one alone (a model that its machine lacks) would otherwise be lost.
-    _let_the_first_speak()
+    let_the_first_speak()
     who = f"hf-metalr {command}" + (f" (process {process_index()})" if process_index() else "")
     print(f"{who}: error: {message}", file=sys.stderr)
-
-
-def _let_the_first_speak() -> None:
-    """Wait, in all but the first process of a machine, before a mistake is told.
-
-    When the first makes the same mistake, it tells it and ends, and the launcher ends the others as they wait: the
-    mistake is told once. One that ended before the first could have it ended in silence.
-    """
-    if not is_first_here():
-        time.sleep(PATIENCE)

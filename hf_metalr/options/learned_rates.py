@@ -1,6 +1,25 @@
 """The settings of learned rates, declared once: for `MetaLRTrainingArguments`, and for command lines without torch."""
 
+import argparse
+import json
 from dataclasses import dataclass, field
+
+
+def word_or_object(text: str) -> str:
+    """Return the text, for argparse, if it is a word or a JSON object, which the class parses.
+
+    >>> word_or_object("block")
+    'block'
+
+    Raises:
+        argparse.ArgumentTypeError: it begins like an object and is none.
+    """
+    if text.startswith("{"):
+        try:
+            json.loads(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"must be a word or a JSON object, found '{text}': {error}") from error
+    return text
 
 
 @dataclass

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from hf_metalr.outputs import write_files
 
 logger = logging.getLogger(__name__)
 
@@ -61,13 +62,9 @@ def read_features(path: Path, parts: dict[str, Any], samples: int) -> dict[str, 
 def write_features(path: Path, parts: dict[str, Any], features: dict[str, Tensor]) -> None:
     """Write the features; the file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     metadata = {"key": _hash(parts), "names": json.dumps(list(features))}
-    try:
-        save_file({name: feature.contiguous() for name, feature in features.items()}, temporary, metadata)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    stored = {name: feature.contiguous() for name, feature in features.items()}
+    write_files({path: lambda place: save_file(stored, place, metadata)})
 
 
 def _hash(parts: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
-"""Which figures a run or a saved result has, each drawn when it is asked for."""
+"""What a run or a saved result has to be drawn: figures, each drawn when it is asked for, and the report of a run."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,44 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from hf_metalr.report import Run
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What can be drawn of a source.
+
+    Attributes:
+        kind: run, transferability or ranking.
+        figures: by the names of their files, without suffix.
+        report: page of a run, where it is asked for.
+    """
+
+    kind: str
+    figures: "dict[str, Callable[[], Figure]]"
+    report: str | None = None
+
+
+def drawn_from(source: Path, view: str, *, report: bool) -> Drawn:
+    """Return what a source has to be drawn.
+
+    Args:
+        source: output folder of a run, its history, or the JSON file of a profile or ranking.
+        view: which figures of a run: rates, heatmap, hypergradients, all or none.
+        report: whether the page of a run is asked for.
+
+    Raises:
+        InputError: a file of another kind, a damaged one, or a page of something that is no run.
+    """
+    if source.suffix == ".json":
+        if report:
+            raise InputError(
+                "html", f"reports a run; '{source}' is none. Name the run's output folder, or leave it out."
+            )
+        return Drawn(*figures_of_result(source))
+    from hf_metalr.report import build_report, read_run
+
+    found = read_run(source)
+    return Drawn("run", figures_of_run(found, view), build_report(found) if report else None)
 
 
 def figures_of_run(found: "Run", view: str) -> "dict[str, Callable[[], Figure]]":

@@ -3,12 +3,11 @@
 from dataclasses import fields
 from typing import Any
 
-from hf_metalr.data.labels.tasks import Task
+from hf_metalr.data.labels.tasks import LOWER_IS_BETTER, Task
 from hf_metalr.data.near import near_misses
 from hf_metalr.errors import InputError, Parameter
 from hf_metalr.trainer import MetaLRTrainingArguments
 from hf_metalr.training.config import TrainingConfig
-from hf_metalr.training.fit import evaluation_settings
 
 # Fields of `TrainingArguments` that a field of `TrainingConfig` sets already.
 _OWN = {
@@ -51,7 +50,7 @@ def training_arguments(config: TrainingConfig, task: Task, validated: bool) -> M
         "per_device_eval_batch_size": config.batch_size,
         "dataloader_pin_memory": torch.accelerator.is_available(),
         "use_cpu": not torch.accelerator.is_available(),  # else several CPU processes would each train alone
-        **evaluation_settings(task, validated, config.metric),
+        **_evaluation_settings(task, validated, config.metric),
         **_given(num_train_epochs=config.epochs, learning_rate=config.learning_rate),
         **_given(hub_model_id=config.push_to_hub or None, hub_private_repo=config.private or None),
     }
@@ -66,6 +65,43 @@ def training_arguments(config: TrainingConfig, task: Task, validated: bool) -> M
         ) from error
     _require_dashboards(args)
     return args
+
+
+def _evaluation_settings(task: Task, validated: bool, metric: str | None = None) -> dict[str, Any]:
+    """Return the training arguments that evaluate and save once per epoch and keep the best model by validation.
+
+    Args:
+        task: names the metric.
+        validated: whether there is a validation split.
+        metric: chooses the best model instead of the task's own.
+
+    Raises:
+        InputError: the metric is none of the task's, or there is no validation split to measure it on.
+    """
+    if metric is not None and not validated:
+        raise InputError(None, f"The metric {metric!r} needs a validation split. Give one, or leave the metric out.")
+    if metric is not None and metric not in ("loss", *task.metrics):
+        raise InputError(
+            None,
+            f"The metric of the task '{task.name}' must be one of loss, {', '.join(task.metrics)}, found {metric!r}.",
+        )
+    settings: dict[str, Any] = {
+        "save_strategy": "epoch",
+        "save_total_limit": 2,
+        "restore_callback_states_from_checkpoint": True,  # patience goes on counting where it was
+        "logging_strategy": "epoch",
+        "remove_unused_columns": False,  # samples are made from columns that no model knows
+        "batch_eval_metrics": task.name == "segmentation",
+        "eval_strategy": "epoch" if validated else "no",
+    }
+    if validated:
+        best = metric or task.best_metric
+        settings |= {
+            "load_best_model_at_end": True,
+            "metric_for_best_model": best,
+            "greater_is_better": best not in LOWER_IS_BETTER,
+        }
+    return settings
 
 
 def _check_settings(chosen: dict[str, Any]) -> None:

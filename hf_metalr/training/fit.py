@@ -9,7 +9,6 @@ from typing import Any
 from transformers import EarlyStoppingCallback
 
 from hf_metalr.data.images.masks import IGNORED
-from hf_metalr.data.labels.tasks import LOWER_IS_BETTER, Task
 from hf_metalr.data.splits.splits import TEST, TRAIN, VALIDATION
 from hf_metalr.errors import InputError
 from hf_metalr.trainer import MetaLRTrainer, MetaLRTrainingArguments
@@ -30,43 +29,6 @@ from hf_metalr.training.study import Study, collator, make_split
 METRICS_NAME = "metrics.json"
 # What `evaluate` of a Trainer adds to the metrics.
 _NOT_METRICS = ("runtime", "samples_per_second", "steps_per_second", "epoch", "jit_compilation_time")
-
-
-def evaluation_settings(task: Task, validated: bool, metric: str | None = None) -> dict[str, Any]:
-    """Return the training arguments that evaluate and save once per epoch and keep the best model by validation.
-
-    Args:
-        task: names the metric.
-        validated: whether there is a validation split.
-        metric: chooses the best model instead of the task's own.
-
-    Raises:
-        InputError: the metric is none of the task's, or there is no validation split to measure it on.
-    """
-    if metric is not None and not validated:
-        raise InputError(None, f"The metric {metric!r} needs a validation split. Give one, or leave the metric out.")
-    if metric is not None and metric not in ("loss", *task.metrics):
-        raise InputError(
-            None,
-            f"The metric of the task '{task.name}' must be one of loss, {', '.join(task.metrics)}, found {metric!r}.",
-        )
-    settings: dict[str, Any] = {
-        "save_strategy": "epoch",
-        "save_total_limit": 2,
-        "restore_callback_states_from_checkpoint": True,  # patience goes on counting where it was
-        "logging_strategy": "epoch",
-        "remove_unused_columns": False,  # samples are made from columns that no model knows
-        "batch_eval_metrics": task.name == "segmentation",
-        "eval_strategy": "epoch" if validated else "no",
-    }
-    if validated:
-        best = metric or task.best_metric
-        settings |= {
-            "load_best_model_at_end": True,
-            "metric_for_best_model": best,
-            "greater_is_better": best not in LOWER_IS_BETTER,
-        }
-    return settings
 
 
 def make_trainer(
@@ -128,7 +90,7 @@ def balanced_loss(study: Study) -> Loss:
 def fit(trainer: MetaLRTrainer, study: Study, loaded: Loaded, resume: bool = False) -> dict[str, dict[str, float]]:
     """Train, then measure validation and, once and last, test; save model, processor and `metrics.json`.
 
-    Of a study that `standardised` has changed, the model answers in the numbers' own unit from then on.
+    Of a study that `in_units` has changed, the model answers in the numbers' own unit from then on.
 
     Args:
         trainer: of `make_trainer`.

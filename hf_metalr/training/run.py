@@ -1,29 +1,81 @@
-"""`run(config)`: from what a user says to a fine-tuned model, step by step."""
+"""`run(config)`: from what a user says to a fine-tuned model, step by step, and the `Outcome` that is reported."""
 
 import logging
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
-
-from transformers import TrainerState
-from transformers.trainer import TRAINER_STATE_NAME
 
 from hf_metalr.errors import InputError, Parameter
 from hf_metalr.hub.figure import FIGURE_NAME
 from hf_metalr.processes import process_index
+from hf_metalr.tables import console_table
 from hf_metalr.trainer import MetaLRTrainer
-from hf_metalr.trainer.recovery import last_complete_checkpoint
 from hf_metalr.training.arguments import training_arguments
 from hf_metalr.training.augmentation import LIGHT, MEDICAL, Augmentation
 from hf_metalr.training.config import TrainingConfig
-from hf_metalr.training.fit import fit, make_trainer
+from hf_metalr.training.fit import finite, fit, make_trainer
 from hf_metalr.training.models import load_model
-from hf_metalr.training.outcome import Outcome, keep_splits, splits_record
-from hf_metalr.training.output_folder import remove_checkpoints, require_free
-from hf_metalr.training.run_record import compare, forget, keep
+from hf_metalr.training.output_folder import require_free
+from hf_metalr.training.start import begin
 from hf_metalr.training.study import Study, in_units, make_study, tell_cut_texts
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a fine-tune came to; printed, it is the table of its metrics.
+
+    Attributes:
+        task: classification, multi-label, segmentation or regression.
+        model: what was fine-tuned.
+        output_dir: where everything is.
+        inputs: columns of images or texts.
+        labels: the classes or labels in the order of their numbers.
+        splits: how many samples each has.
+        metrics: by split; NaN where one is not defined.
+        best_metric: what chose the best model.
+        best_step: of the best model; None where none was chosen.
+        steps: optimizer steps.
+        learned_rates: base rate of every layer group.
+        figure: of the rates.
+    """
+
+    task: str
+    model: str
+    output_dir: str
+    inputs: list[str]
+    labels: list[str]
+    splits: dict[str, int]
+    metrics: Mapping[str, Mapping[str, float]]
+    best_metric: str | None
+    best_step: int | None
+    steps: int
+    learned_rates: dict[str, float]
+    figure: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything for JSON; what is not a finite number is None."""
+        found: dict[str, Any] = finite(asdict(self))
+        return found
+
+    def __str__(self) -> str:
+        names = list(dict.fromkeys(name for metrics in self.metrics.values() for name in metrics))
+        found = finite(self.metrics)
+        rows = [
+            [split, str(self.splits[split]), *(_number(metrics.get(name)) for name in names)]
+            for split, metrics in found.items()
+        ]
+        lines = [console_table(["split", "samples", *names], rows)] if rows else []
+        lines += ["", *([] if rows else ["No validation or test split: nothing measured."])]
+        if self.best_step:
+            lines.append(f"Best model by validation {self.best_metric}: step {self.best_step}.")
+        if rates := self.learned_rates.values():
+            lines.append(f"Learned rates of {len(rates)} layer groups: {min(rates):.1e} to {max(rates):.1e}.")
+        if self.figure:
+            lines.append(f"Figure of the rates: {self.figure}.")
+        return "\n".join([*lines, f"Everything is in {self.output_dir}."])
 
 
 def run(config: TrainingConfig) -> Outcome:
@@ -58,7 +110,7 @@ def run(config: TrainingConfig) -> Outcome:
         balanced=config.class_weights == "balanced",
         patience=config.patience,
     )
-    _begin(config, study, trainer)
+    begin(config, study, trainer)
     metrics = fit(trainer, study, loaded, config.resume)
     return _finish(config, study, trainer, metrics)
 
@@ -87,39 +139,6 @@ def _augmentation(config: TrainingConfig, study: Study) -> Augmentation | None:
         raise InputError("augment", f"{config.augment} varies images, but the inputs are texts. Leave it out.")
     chosen = LIGHT if config.augment == "light" else MEDICAL
     return replace(chosen, flip=0.0) if config.no_flip else chosen
-
-
-def _begin(config: TrainingConfig, study: Study, trainer: MetaLRTrainer) -> None:
-    """Write what the run is made of, or make sure that it still is what a resumed run began with."""
-    folder = config.output_dir
-    if config.push_to_hub is not None:
-        trainer.init_hf_repo()  # a wrong token is told before the training
-    goes_on = config.resume and folder.is_dir() and last_complete_checkpoint(folder, trainer.args.world_size)
-    if config.resume and not goes_on:
-        logger.info("no whole checkpoint in '%s' to resume from yet, so the training starts anew", folder)
-    options = config.to_dict()
-    changes = compare(folder, options) if goes_on else []
-    if goes_on and config.epochs is not None and any(change.option == "epochs" for change in changes):
-        _require_more_to_do(Path(goes_on), config.epochs)
-    if process_index() == 0:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not goes_on:
-            forget(folder)
-            if config.overwrite:
-                remove_checkpoints(folder)
-        keep_splits(folder, splits_record(config, study), config.resume)
-        keep(folder, options, changes)
-
-
-def _require_more_to_do(checkpoint: Path, epochs: float) -> None:
-    """Refuse fewer epochs than a run has behind it: it would end without having been trained as it says."""
-    done = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME)).epoch
-    if done is not None and done >= epochs:
-        raise InputError(
-            "epochs",
-            f"must be more than the {done:g} that the run to resume has behind it ({checkpoint.name}), found "
-            f"{epochs:g}. Give more, or start anew in another folder.",
-        )
 
 
 def _finish(config: TrainingConfig, study: Study, trainer: MetaLRTrainer, metrics: Any) -> Outcome:
@@ -154,3 +173,7 @@ def _about_the_data(config: TrainingConfig, study: Study) -> dict[str, Any]:
         about["dataset_args"] = f"pairs of texts, {' and '.join(table.input_columns)}, in this order"
     on_the_hub = {"dataset_tags": source, "dataset": config.data_name or source}
     return about if table.folder is not None else about | on_the_hub
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"

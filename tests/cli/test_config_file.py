@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hf_metalr.cli.config_file import apply_config, read_config
+from hf_metalr.cli.config_file import apply_config
+from hf_metalr.options.files import read_config
 
 
 def parse(*arguments: object) -> argparse.Namespace:

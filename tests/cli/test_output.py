@@ -9,8 +9,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from hf_metalr.cli.output import add_output_options, check_outputs, deliver, write_files
+from hf_metalr.cli.output import add_output_options, check_outputs, deliver
 from hf_metalr.errors import InputError
+from hf_metalr.outputs import write_files
 
 
 class Table:
@@ -99,7 +100,7 @@ def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_figure_without_matplotlib_is_refused_before_the_work(tmp_path, monkeypatch):
-    monkeypatch.setattr("hf_metalr.cli.output.find_spec", lambda _: None)
+    monkeypatch.setattr("hf_metalr.outputs.find_spec", lambda _: None)
     check_outputs(options_of())
     with pytest.raises(InputError, match=r"pip install 'hf-metalr\[plot\]'"):
         check_outputs(options_of("--plot", tmp_path / "result.png"))

@@ -65,7 +65,7 @@ def test_one_view_as_vector_file_from_a_history_alone(run_folder, tmp_path, caps
 
 
 def test_the_report_alone_needs_no_matplotlib(run_folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("hf_metalr.cli.output.find_spec", lambda name: None)
+    monkeypatch.setattr("hf_metalr.outputs.find_spec", lambda name: None)
     for module in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "matplotlib", None)

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 from hf_metalr.cli.command import Command
-from hf_metalr.errors import InputError
 from hf_metalr.processes import process_index
 
 DESCRIPTION = """\
@@ -47,47 +46,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> str:
     """Build the card, write it if asked to, and return it."""
-    from dataclasses import replace
+    from hf_metalr.hub.rebuild import rebuilt_card
 
-    from hf_metalr.hub import LEARNED_RATES_NAME, LearnedRates
-    from hf_metalr.hub.figure import draw_figure
-    from hf_metalr.hub.rebuild import CARD_NAME, rebuilt_facts
-    from hf_metalr.model_card import build_model_card
-
-    file = options.folder / LEARNED_RATES_NAME
-    if not file.is_file():
-        raise InputError(
-            "folder",
-            f"'{options.folder}' has no {LEARNED_RATES_NAME}. Give a folder that MetaLRTrainer wrote after "
-            "training with learned rates.",
-        )
-    rates = LearnedRates.load(file)
-    rates = replace(
-        rates,
-        dataset=options.dataset or rates.dataset,
-        dataset_name=options.dataset_name or rates.dataset_name,
-        base_model=options.base_model or rates.base_model,
+    card, rates = rebuilt_card(
+        options.folder,
+        write=options.write and process_index() == 0,
+        model_name=options.model_name,
+        license=options.license,
+        repo_id=options.repo_id,
+        dataset=options.dataset,
+        dataset_name=options.dataset_name,
+        base_model=options.base_model,
     )
-    writes = options.write and process_index() == 0
-    if writes:
-        draw_figure(options.folder, rates)
-    facts = rebuilt_facts(
-        options.folder, rates, model_name=options.model_name, license=options.license, repo_id=options.repo_id
-    )
-    card = build_model_card(facts)
-    if writes:
-        rates.save(file)
-        card.save(options.folder / CARD_NAME)
     if options.json:
         content = {"metadata": card.data.to_dict(), "text": card.text, "learned_rates": rates.to_dict()}
         return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     return str(card).rstrip("\n")
 
 
-COMMAND = Command(
-    summary="the model card of an output folder, built anew",
-    description=DESCRIPTION,
-    examples=EXAMPLES,
-    add_options=add_options,
-    run=run,
-)
+COMMAND = Command("the model card of an output folder, built anew", DESCRIPTION, EXAMPLES, add_options, run)

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from typing import Any
 
 from hf_metalr.cli.command import Command
 
@@ -27,27 +26,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> str:
     """Return the description of the environment."""
-    from hf_metalr.environment import describe_environment
+    from hf_metalr.environment import describe_environment, environment_lines
 
     found = describe_environment()
-    return json.dumps(found, indent=2, ensure_ascii=False) if options.json else _lines(found)
+    return json.dumps(found, indent=2, ensure_ascii=False) if options.json else environment_lines(found)
 
 
-def _lines(found: dict[str, Any]) -> str:
-    rows = {name: number or "not installed" for name, number in found["packages"].items()}
-    rows |= {"python": found["python"], "system": found["system"]}
-    for device in found["devices"]:
-        works = [dtype for dtype, multiplies in device["dtypes"].items() if multiplies]
-        rows[device["device"]] = f"{device['name']}; besides float32: {', '.join(works) or 'nothing'}"
-    rows |= found["variables"]
-    width = max(map(len, rows))
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())
-
-
-COMMAND = Command(
-    summary="versions and devices, for bug reports",
-    description=DESCRIPTION,
-    examples=EXAMPLES,
-    add_options=add_options,
-    run=run,
-)
+COMMAND = Command("versions and devices, for bug reports", DESCRIPTION, EXAMPLES, add_options, run)

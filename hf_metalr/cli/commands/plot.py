@@ -4,11 +4,10 @@ import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from hf_metalr.cli.command import Command
-from hf_metalr.cli.output import require_matplotlib, require_writable, save_figure, write_files
 from hf_metalr.errors import InputError, Parameter
+from hf_metalr.outputs import require_matplotlib, require_writable, save_figure, write_files
 from hf_metalr.processes import process_index
 
 DESCRIPTION = """\
@@ -57,30 +56,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> str:
     """Write the files and return their names."""
     _check(options)
-    source: Path = options.source
-    folder = options.output_dir or (source if source.is_dir() else source.parent)
-    writers: dict[Path, Callable[[Path], object]] = {}
-    from hf_metalr.report.figures import figures_of_result, figures_of_run
+    from hf_metalr.report.figures import drawn_from
 
-    if source.suffix == ".json":
-        if options.html is not None:
-            raise InputError(
-                "html", f"reports a run; '{source}' is none. Name the run's output folder, or leave it out."
-            )
-        kind, figures = figures_of_result(source)
-    else:
-        from hf_metalr.report import build_report, read_run
-
-        kind, found = "run", read_run(source)
-        figures = figures_of_run(found, options.view)
-        if options.html is not None:
-            report = build_report(found)
-            writers[options.html] = lambda path: path.write_text(report, encoding="utf-8")
-    paths = {folder / f"{name}.{options.format}": draw for name, draw in figures.items()}
-    writers |= {path: save_figure(draw) for path, draw in paths.items()}
+    drawn = drawn_from(options.source, options.view, report=options.html is not None)
+    figures = {_folder(options) / f"{name}.{options.format}": draw for name, draw in drawn.figures.items()}
+    writers: dict[Path, Callable[[Path], object]] = {path: save_figure(draw) for path, draw in figures.items()}
+    if (report := drawn.report) is not None:
+        writers[options.html] = lambda path: path.write_text(report, encoding="utf-8")
     if process_index() == 0:
         write_files(writers)
-    return _told(options, kind, list(paths))
+    if options.json:
+        page = None if options.html is None else str(options.html)
+        content = {"kind": drawn.kind, "figures": [str(path) for path in figures], "report": page}
+        return json.dumps(content, indent=2, ensure_ascii=False)
+    return "\n".join(map(str, writers))
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -96,22 +85,16 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError("view", "none draws nothing: give ", Parameter("html"), " as well.")
     require_writable("html", options.html, (".html", ".htm"))
     if options.view != "none":
-        require_writable("output_dir", options.output_dir or (source if source.is_dir() else source.parent), None)
+        require_writable("output_dir", _folder(options), None)
         require_matplotlib("view", " --view none --html report.html needs none.")
 
 
-def _told(options: argparse.Namespace, kind: str, figures: list[Path]) -> str:
-    report = None if options.html is None else str(options.html)
-    if options.json:
-        content: dict[str, Any] = {"kind": kind, "figures": [str(path) for path in figures], "report": report}
-        return json.dumps(content, indent=2, ensure_ascii=False)
-    return "\n".join([*map(str, figures), *([] if report is None else [report])])
+def _folder(options: argparse.Namespace) -> Path:
+    """Return where the figures go."""
+    beside: Path = options.source if options.source.is_dir() else options.source.parent
+    return options.output_dir or beside
 
 
 COMMAND = Command(
-    summary="figures and an HTML report of a run, a profile or a ranking",
-    description=DESCRIPTION,
-    examples=EXAMPLES,
-    add_options=add_options,
-    run=run,
+    "figures and an HTML report of a run, a profile or a ranking", DESCRIPTION, EXAMPLES, add_options, run
 )

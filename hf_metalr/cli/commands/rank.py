@@ -57,10 +57,4 @@ def run(options: argparse.Namespace) -> str:
     return deliver(ranking, options)
 
 
-COMMAND = Command(
-    summary="which backbone suits a data set, without fine-tuning",
-    description=DESCRIPTION,
-    examples=EXAMPLES,
-    add_options=add_options,
-    run=run,
-)
+COMMAND = Command("which backbone suits a data set, without fine-tuning", DESCRIPTION, EXAMPLES, add_options, run)

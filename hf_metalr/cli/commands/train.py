@@ -4,9 +4,8 @@ import argparse
 import json
 
 from hf_metalr.cli.command import Command
-from hf_metalr.cli.fields import add_field_options, field_settings
+from hf_metalr.cli.options import add_field_options, config_of, field_settings
 from hf_metalr.cli.options import add_options as add_fields
-from hf_metalr.cli.options import config_of
 from hf_metalr.data.config import DataConfig
 from hf_metalr.training.config import TrainingConfig
 
@@ -65,10 +64,4 @@ def run(options: argparse.Namespace) -> str:
     return json.dumps(result.to_dict(), indent=2, ensure_ascii=False) if options.json else str(result)
 
 
-COMMAND = Command(
-    summary="fine-tune a model on images or texts with learned rates",
-    description=DESCRIPTION,
-    examples=EXAMPLES,
-    add_options=add_options,
-    run=run,
-)
+COMMAND = Command("fine-tune a model on images or texts with learned rates", DESCRIPTION, EXAMPLES, add_options, run)

@@ -78,9 +78,5 @@ def run(options: argparse.Namespace) -> str:
 
 
 COMMAND = Command(
-    summary="how far pre-trained parameters carried to a task, layer by layer",
-    description=DESCRIPTION,
-    examples=EXAMPLES,
-    add_options=add_options,
-    run=run,
+    "how far pre-trained parameters carried to a task, layer by layer", DESCRIPTION, EXAMPLES, add_options, run
 )

@@ -7,8 +7,7 @@ from hf_metalr.data.folders.class_spelling import spell_classes, tell_classes
 from hf_metalr.data.folders.joined_columns import Extra
 from hf_metalr.data.folders.listing import Listing
 from hf_metalr.data.folders.places import Places, in_order
-from hf_metalr.data.folders.rows import build, cells
-from hf_metalr.data.opened import IMAGE, LABEL, SUBFOLDER, Opened
+from hf_metalr.data.opened import IMAGE, LABEL, SUBFOLDER, Opened, build, cells
 from hf_metalr.data.words import named
 from hf_metalr.errors import InputError
 

@@ -8,11 +8,10 @@ from hf_metalr.data.config import DataConfig
 from hf_metalr.data.folders.listing import Listing
 from hf_metalr.data.folders.named_images import NamedImages, name_images
 from hf_metalr.data.folders.places import Places, in_order
-from hf_metalr.data.folders.rows import cells
 from hf_metalr.data.folders.table_rows import Part, refuse_shared, take_rows, with_same_columns
 from hf_metalr.data.kinds.tables import open_tables
 from hf_metalr.data.ledger import LeftOut
-from hf_metalr.data.opened import Opened
+from hf_metalr.data.opened import Opened, cells
 from hf_metalr.data.splits.split_names import split_of
 from hf_metalr.data.words import show
 from hf_metalr.errors import InputError

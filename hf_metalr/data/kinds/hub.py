@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from hf_metalr.data.folders.listing import TABLE_SUFFIXES
-from hf_metalr.data.folders.rows import undecoded
 from hf_metalr.data.kinds.guard import guarded
-from hf_metalr.data.opened import Opened
+from hf_metalr.data.opened import Opened, undecoded
 from hf_metalr.errors import InputError
 
 

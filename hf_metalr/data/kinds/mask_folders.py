@@ -5,9 +5,8 @@ from typing import Any
 
 from hf_metalr.data.folders.listing import Listing
 from hf_metalr.data.folders.places import Places, find_places, in_order
-from hf_metalr.data.folders.rows import build, cells
 from hf_metalr.data.folders.twins import Twins
-from hf_metalr.data.opened import IMAGE, MASK, SUBFOLDER, Opened
+from hf_metalr.data.opened import IMAGE, MASK, SUBFOLDER, Opened, build, cells
 from hf_metalr.data.words import show
 from hf_metalr.errors import InputError
 

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from hf_metalr.data.folders.rows import undecoded
 from hf_metalr.data.kinds.guard import guarded
-from hf_metalr.data.opened import Opened
+from hf_metalr.data.opened import Opened, undecoded
 
 SAVED_DATASET, SAVED_SPLITS = "state.json", "dataset_dict.json"  # what `save_to_disk` leaves in a folder
 
