@@ -98,6 +98,7 @@ def test_block_only_moves_one_block(block: str, tmp_path: Path) -> None:
     network = make_vit(dropout=0.0, num_hidden_layers=6)
     before = weights(network)
     METHODS["block_only"](make_task(tmp_path, "block_only", network, settings={"block": block}))
+    network.requires_grad_(True)  # frozen parameters are in no layer group
     named = blocks([group.name for group in make_layer_groups(network)])
     assert moved_groups(before, network) == set(named[block])
 
