@@ -15,10 +15,10 @@ from benchmarks.accuracy.assets import Assets
 from benchmarks.accuracy.images import load_images
 from benchmarks.accuracy.splits import SPLITS, Split
 
-# Noise in units of the pixels' range, blur in units of the side. Noise: Gaussian, the third of ImageNet-C's five severities
-# (0.08 to 0.38; CIFAR-10-C: 0.04 to 0.10). At 0.38 nothing is left of a source's skill on clothes (0.10 of ten classes).
-# Blur: Gaussian, twice the worst of CIFAR-10-C's (1 of 32 pixels; ImageNet-C: 1 to 6 of 224), since clothes and X-rays
-# are large and plain shapes (Hendrycks & Dietterich, arXiv 1903.12261).
+# Severities as in CIFAR-10-C and ImageNet-C (Hendrycks & Dietterich, arXiv 1903.12261). Noise, in units of the pixels'
+# range: Gaussian, the third of ImageNet-C's five (0.08 to 0.38; CIFAR-10-C: 0.04 to 0.10). At 0.38 nothing is left of a
+# source network's skill on clothes: 0.10 with ten classes. Blur, in units of the side: Gaussian, twice the worst of
+# CIFAR-10-C's (0.4 to 1 of 32 pixels), since clothes and X-rays are large and plain shapes.
 NOISE = 0.18
 BLUR = 2 / 32
 SHIFTS = ("inverted", "noise", "blur", "permuted")
