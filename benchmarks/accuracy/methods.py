@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from transformers import Trainer
 
-from benchmarks.accuracy.rivals import controls, heads, l2_sp, layer_rates, parameter_free, released
+from benchmarks.accuracy.rivals import blocks, controls, heads, l2_sp, layer_rates, parameter_free, released
 from benchmarks.accuracy.task import Task, make_trainer
 from benchmarks.accuracy.variants import variant
 from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments
@@ -29,6 +29,12 @@ def metalr(task: Task) -> Trainer:
     return _trained(make_trainer(task, dict(task.cell.settings), MetaLRTrainer, MetaLRTrainingArguments))
 
 
+def unadapted(task: Task) -> Trainer:
+    """Train nothing: what the network can do as it comes."""
+    task.settings()
+    return make_trainer(task, {"learning_rate": 0.0})
+
+
 def _trained(trainer: Trainer) -> Trainer:
     trainer.train()
     return trainer
@@ -38,6 +44,8 @@ METHODS: dict[str, Callable[[Task], Trainer]] = {
     "adamw": adamw,
     "head_10x": head_10x,
     "metalr": metalr,
+    "unadapted": unadapted,
+    "block_only": blocks.block_only,
     "head_only": heads.head_only,
     "lp_ft": heads.lp_ft,
     "gradual_unfreezing": heads.gradual_unfreezing,

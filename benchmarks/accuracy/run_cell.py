@@ -15,10 +15,11 @@ import transformers
 from transformers import EvalPrediction, Trainer, set_seed
 
 from benchmarks.accuracy.assets import Assets
-from benchmarks.accuracy.backbones import load_splits, make_network, make_samples
+from benchmarks.accuracy.backbones import load_splits, make_samples
 from benchmarks.accuracy.cell import Cell
 from benchmarks.accuracy.methods import METHODS
 from benchmarks.accuracy.samples import Samples
+from benchmarks.accuracy.sources import start_network
 from benchmarks.accuracy.splits import Split
 from benchmarks.accuracy.subsets import stratified_subset
 from benchmarks.accuracy.task import Task
@@ -39,7 +40,7 @@ def run_cell(cell: Cell, assets: Assets) -> dict[str, Any]:
     splits = _splits(cell.backbone, cell.dataset, assets)
     train = stratified_subset(splits["train"], cell.size, cell.seed)
     classes = int(splits["train"].labels.max()) + 1
-    network = make_network(cell.backbone, classes, cell.pretrained, cell.seed, assets)
+    network = start_network(cell.backbone, classes, cell.pretrained, cell.seed, assets)
     metrics = _Metrics()
     with tempfile.TemporaryDirectory() as folder:
         task = Task(cell, network, make_samples(cell.backbone, train, augment=True), metrics, folder)

@@ -14,7 +14,7 @@ from torch import nn
 from transformers import BertTokenizer
 
 from benchmarks.accuracy import grid, run_cell, texts
-from benchmarks.accuracy.assets import SHIPPED, Assets
+from benchmarks.accuracy.assets import Assets
 from benchmarks.accuracy.cell import Cell
 from benchmarks.accuracy.efficientnet_lite import EfficientNetLite0, SameConv2d
 from benchmarks.accuracy.images import load_images
@@ -22,7 +22,7 @@ from benchmarks.accuracy.samples import Images, Texts
 from benchmarks.accuracy.splits import SPLITS, Split, require_disjoint_groups
 from benchmarks.accuracy.store import open_store, read_results
 from benchmarks.accuracy.subsets import stratified_subset
-from tests.benchmarks.tiny_task import make_split
+from tests.benchmarks.tiny_task import few_x_rays, make_split
 
 CELL = {"dataset": "pneumoniamnist", "size": 12, "backbone": "mobilenetv2_32px", "steps": 2, "batch": 4}
 CELL |= {"method": "adamw", "rate": 1e-3, "seed": 0}
@@ -30,13 +30,7 @@ CELL |= {"method": "adamw", "rate": 1e-3, "seed": 0}
 
 @pytest.fixture(scope="module")
 def assets(tmp_path_factory: pytest.TempPathFactory) -> Assets:
-    """A few of the shipped X-rays, so that decoding and evaluation take no time."""
-    folder = tmp_path_factory.mktemp("assets")
-    (folder / "pneumoniamnist").mkdir()
-    for split in SPLITS:
-        images = datasets.Dataset.from_parquet(str(SHIPPED / "pneumoniamnist" / f"{split}.parquet"), cache_dir=folder)
-        images.select(range(48)).to_parquet(folder / "pneumoniamnist" / f"{split}.parquet")
-    return Assets((folder,), folder / "cache")
+    return few_x_rays(tmp_path_factory.mktemp("assets"))
 
 
 def test_a_cell_gives_the_same_result_twice_and_its_seed_counts(assets: Assets) -> None:

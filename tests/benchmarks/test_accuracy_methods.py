@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.accuracy.methods import METHODS
+from benchmarks.accuracy.rivals.blocks import blocks
 from benchmarks.accuracy.rivals.controls import mean_learned_rates
 from benchmarks.accuracy.rivals.layer_rates import grouped_adamw
 from benchmarks.accuracy.rivals.released import _Ascending
-from hf_metalr.engine.rates import base_lrs
+from hf_metalr.engine.rates import base_lrs, effective_lrs
 from hf_metalr.layer_groups import make_layer_groups
 from tests.benchmarks.tiny_task import make_task
 from tests.trainer.tiny import make_convnext, make_vit, weights
@@ -83,6 +84,46 @@ def test_auto_rgn_gives_the_full_rate_to_the_largest_relative_gradient(tmp_path:
     rates = base_lrs(trainer.optimizer.optimizer)
     assert rates["head"] == pytest.approx(1e-3)
     assert max(rate for name, rate in rates.items() if name != "head") < 0.5e-3
+
+
+def test_auto_rgn_follows_a_schedule(tmp_path: Path) -> None:
+    task = make_task(tmp_path, "auto_rgn", make_vit(dropout=0.0), settings={"schedule": "linear"}, steps=4)
+    optimizer = METHODS["auto_rgn"](task).optimizer.optimizer
+    assert max(base_lrs(optimizer).values()) == pytest.approx(1e-3)
+    assert max(effective_lrs(optimizer).values()) == 0  # after the last step
+
+
+@pytest.mark.parametrize("block", ["block1", "block4", "head"])
+def test_block_only_moves_one_block(block: str, tmp_path: Path) -> None:
+    network = make_vit(dropout=0.0, num_hidden_layers=6)
+    before = weights(network)
+    METHODS["block_only"](make_task(tmp_path, "block_only", network, settings={"block": block}))
+    network.requires_grad_(True)  # frozen parameters are in no layer group
+    named = blocks([group.name for group in make_layer_groups(network)])
+    assert moved_groups(before, network) == set(named[block])
+
+
+def test_blocks_are_runs_that_cover_every_layer_group_once() -> None:
+    groups = [str(number) for number in range(19)]
+    named = blocks(groups)
+    assert [group for run in named.values() for group in run] == groups
+    assert [len(run) for run in named.values()] == [3, 4, 3, 4, 4, 1]
+    with pytest.raises(ValueError, match="at least 6 layer groups; found 5"):
+        blocks(groups[:5])
+
+
+def test_an_unknown_block_is_refused(tmp_path: Path) -> None:
+    network = make_vit(num_hidden_layers=6)
+    with pytest.raises(ValueError, match=r"one of block1, .*, head; found 'block6'"):
+        METHODS["block_only"](make_task(tmp_path, "block_only", network, settings={"block": "block6"}))
+
+
+def test_unadapted_trains_nothing(tmp_path: Path) -> None:
+    network = make_vit()
+    before = weights(network)
+    trainer = METHODS["unadapted"](make_task(tmp_path, "unadapted", network, rate=None))
+    assert trainer.state.global_step == 0
+    assert not moved_groups(before, network)
 
 
 def test_l2_sp_pulls_the_backbone_back_and_reports_the_loss_of_the_task(tmp_path: Path) -> None:

@@ -44,12 +44,13 @@ def auto_rgn(task: Task) -> Trainer:
     """Rates in proportion to the relative gradient norm ‖g‖/‖θ‖ (Auto-RGN, Lee et al., arXiv 2210.11466).
 
     The largest layer group has the cell's rate; the norms are a running mean over steps (0.9) instead of a pass of its
-    own over the data at every epoch.
+    own over the data at every epoch. Settings: ``schedule``, which multiplies all of them.
     """
+    changes = {"lr_scheduler_type": task.settings(schedule="constant")["schedule"]}
     assert task.cell.rate is not None
     optimizer = grouped_adamw(task.network, task.cell.rate)
     callback = _RelativeGradientNorms(task.network, task.cell.rate)
-    trainer = make_trainer(task, {}, optimizers=(optimizer, None), callbacks=[callback])
+    trainer = make_trainer(task, changes, optimizers=(optimizer, None), callbacks=[callback])
     trainer.train()
     return trainer
 
