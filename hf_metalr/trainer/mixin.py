@@ -73,6 +73,7 @@ class MetaLRMixin(EngineAttachment, Publication, TransferabilityReport, BatchNor
         self._training_columns: set[str] = set()
         self._origin: Path | None = None  # of the run that this one goes on from
         self._meta_losses: list[float] = []
+        self._history = HistoryCallback(self._run_folder, lambda: self._origin)
         super().__init__(*args, **kwargs)
         if not hasattr(self.args, "meta_estimator"):
             raise InputError(
@@ -85,8 +86,6 @@ class MetaLRMixin(EngineAttachment, Publication, TransferabilityReport, BatchNor
         if self.args.meta_estimator != "off":
             require_supported_parallelism(self)
             summarize_on_console(self)
-            self.add_callback(HistoryCallback(self._run_folder, lambda: self._origin))
-            self.add_callback(MovedRatesNote(lambda: self.metalr))
 
     @property
     def learning_rates(self) -> dict[str, float]:
@@ -99,11 +98,13 @@ class MetaLRMixin(EngineAttachment, Publication, TransferabilityReport, BatchNor
             resume_from_checkpoint = last_complete_checkpoint(str(self.args.output_dir), self.args.world_size)
             if resume_from_checkpoint is None:  # the parent's words, which code may look for
                 raise InputError(None, f"No valid checkpoint found in output directory ({self.args.output_dir})")
+        if self.args.meta_estimator != "off" and self._history not in self.callback_handler.callbacks:
+            self.add_callback(self._history)  # only now: until then the list is the parent's, which code may compare
+            self.add_callback(MovedRatesNote(lambda: self.metalr))
         try:
             return super().train(resume_from_checkpoint, *args, **kwargs)
         finally:
-            for callback in self._history_callbacks():
-                callback.close()
+            self._history.close()
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Create the parent's optimizer, split its param groups by layer group, and attach the engine to it."""
@@ -250,11 +251,7 @@ class MetaLRMixin(EngineAttachment, Publication, TransferabilityReport, BatchNor
             self._meta_losses.append(meta_step.meta_loss)
         if meta_step.skipped is not None:
             logger.warning(f"Step {meta_step.step}: a hypergradient is not finite; no learning rate was moved.")
-        for callback in self._history_callbacks():
-            callback.append(meta_step)
-
-    def _history_callbacks(self) -> list[HistoryCallback]:
-        return [callback for callback in self.callback_handler.callbacks if isinstance(callback, HistoryCallback)]
+        self._history.append(meta_step)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)
