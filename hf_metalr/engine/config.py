@@ -16,6 +16,7 @@ LRUpdateName = Literal["proportional", "log_adam"]
 DEFAULT_HYPER_LR: dict[str, float] = {"proportional": 0.1, "log_adam": 0.2}
 DEFAULT_HYPER_LR_DECAY = 20.0
 DEFAULT_HORIZON = 5
+DEFAULT_COMMON_SHARE = 0.5
 
 # The paper's bounds. A start outside of them widens them, and leaves what is learned the room that a start at 1e-3 has.
 DEFAULT_LR_BOUNDS = Bounds(1e-6, 1e-2)
@@ -36,6 +37,9 @@ class MetaLRConfig:
         hyper_lr_decay: ``τ`` in meta steps: the hyper-LR is ``β / √(1 + t/τ)`` at meta step ``t``, so that a rate that
             starts far off gets home early and settles later ("log_adam" only). None takes 20 there; infinity keeps
             ``β``.
+        common_share: share of ``β`` that moves the scale of all rates by the mean agreement of all layers; the rest
+            moves every rate by its own ("log_adam" only). 0: every layer for itself. 1: one scale, the proportions
+            between layers stay those of the start. None takes 0.5 there.
         horizon: ``K``, over how many past steps the displacement is measured ("next_batch" with "log_adam" and
             ``meta_every=1`` only): it reaches back to an anchor that follows the parameters by ``1/K`` of the way at
             every step. 1 is the last step alone, most of which is noise. None takes 5 where it can.
@@ -58,6 +62,7 @@ class MetaLRConfig:
     lr_update: LRUpdateName = "log_adam"
     hyper_lr: float | None = None
     hyper_lr_decay: float | None = None
+    common_share: float | None = None
     horizon: int | None = None
     meta_every: int = 1
     min_lr: float | None = None
@@ -85,6 +90,12 @@ class MetaLRConfig:
                 "hyper_lr_decay",
                 "must be above 0 (meta steps) and needs lr_update='log_adam'; "
                 f"found {self.hyper_lr_decay!r} with lr_update={self.lr_update!r}.",
+            )
+        if self.common_share is not None and not (0 <= self.common_share <= 1 and self.lr_update == "log_adam"):
+            raise InputError(
+                "common_share",
+                "must lie in [0, 1] and needs lr_update='log_adam'; "
+                f"found {self.common_share!r} with lr_update={self.lr_update!r}.",
             )
         if not 0 < self._or(self.min_lr, self.max_lr) <= self._or(self.max_lr, self.min_lr) < math.inf:
             raise InputError(
@@ -156,6 +167,13 @@ class MetaLRConfig:
         if self.hyper_lr_decay is None and self.lr_update == "log_adam":
             return DEFAULT_HYPER_LR_DECAY
         return self.hyper_lr_decay
+
+    @property
+    def effective_common_share(self) -> float:
+        """``common_share``, or its default where none was given; 0 where the rule has no common scale."""
+        if self.common_share is not None:
+            return self.common_share
+        return DEFAULT_COMMON_SHARE if self.lr_update == "log_adam" else 0.0
 
     @property
     def effective_hyper_lr(self) -> float:

@@ -267,18 +267,26 @@ class MetaLR(Resumable):
         for group in self.optimizer.param_groups:
             yield from group["params"]
 
+    def _evidence(self, measured: dict[str, Measurement]) -> dict[str, Measurement]:
+        """Return the measurements that say something, of layer groups whose rates are not held.
+
+        Exactly 0: no gradient or no displacement, which is no evidence, not evidence for standing still.
+        """
+        return {
+            name: measurement
+            for name, measurement in measured.items()
+            if measurement.lr > 0 and measurement.log_hypergradient != 0 and name not in self.held_groups
+        }
+
     def _move_rates(self, measured: dict[str, Measurement], meta_loss: float | None) -> None:
         """Move every rate that is not held; none if a measurement is not finite on some process."""
         finite = all(math.isfinite(measurement.log_hypergradient) for measurement in measured.values())
         self.skipped += not finite
         if finite:
-            for name, lr in self.learning_rates.items():
-                # Exactly 0: no gradient or no displacement, which is no evidence, not evidence for standing still.
-                shown = measured[name].lr > 0 and measured[name].log_hypergradient != 0
-                if shown and name not in self.held_groups:
-                    proposed = self._rule.propose(name, lr, measured[name])
-                    bounded = bound_lr(proposed, lr, *self.lr_bounds[name], self.config.max_lr_change)
-                    set_base_lr(self.optimizer, self.scheduler, name, bounded)
+            lrs = self.learning_rates
+            for name, proposed in self._rule.propose(lrs, self._evidence(measured)).items():
+                bounded = bound_lr(proposed, lrs[name], *self.lr_bounds[name], self.config.max_lr_change)
+                set_base_lr(self.optimizer, self.scheduler, name, bounded)
         if self.on_meta_step is not None:
             effective = effective_lrs(self.optimizer)
             described = describe(

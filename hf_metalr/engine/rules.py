@@ -1,5 +1,6 @@
 """Rate-update rules with their state; the equations are in `hf_metalr.equations.lr_updates`."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from hf_metalr.engine.config import MetaLRConfig
@@ -7,12 +8,15 @@ from hf_metalr.engine.measurement import Measurement
 from hf_metalr.equations import Moments, decayed_hyper_lr, log_adam_update, proportional_update
 from hf_metalr.errors import InputError
 
+# Under which the moments of the common scale are kept, beside those of the layer groups.
+COMMON = "*"
+
 
 class UpdateRule(Protocol):
-    """Proposes the next base rate of a layer group; bounds are applied by the engine."""
+    """Proposes the next base rates; bounds are applied by the engine."""
 
-    def propose(self, layer_group: str, lr: float, measurement: Measurement) -> float:
-        """Return the rate that the rule proposes in place of ``lr``."""
+    def propose(self, lrs: Mapping[str, float], measured: Mapping[str, Measurement]) -> dict[str, float]:
+        """Return the rates that the rule proposes in place of ``lrs``, for the layer groups that were measured."""
 
     def state_dict(self) -> dict[str, list[float]]:
         """Return the rule's state per layer group, JSON-ready."""
@@ -27,8 +31,11 @@ class ProportionalRule:
     def __init__(self, hyper_lr: float) -> None:
         self.hyper_lr = hyper_lr
 
-    def propose(self, layer_group: str, lr: float, measurement: Measurement) -> float:
-        return proportional_update(lr, measurement.hypergradient, self.hyper_lr)
+    def propose(self, lrs: Mapping[str, float], measured: Mapping[str, Measurement]) -> dict[str, float]:
+        return {
+            name: proportional_update(lrs[name], measurement.hypergradient, self.hyper_lr)
+            for name, measurement in measured.items()
+        }
 
     def state_dict(self) -> dict[str, list[float]]:
         return {}
@@ -41,16 +48,34 @@ class ProportionalRule:
 
 
 class LogAdamRule:
-    """Adam on ``ln α``; its state is one pair of running moments per layer group."""
+    """Adam on ``ln α``, twice: on the scale that all rates have in common, and on every rate by itself.
 
-    def __init__(self, hyper_lr: float, decay: float | None = None) -> None:
-        self.hyper_lr, self.decay = hyper_lr, decay
+    A share of ``β`` goes to the common scale, which is moved by the mean agreement of all layer groups; the rest to
+    each group's own. One layer's agreement is mostly noise, the mean of all is not: a layer that learns nothing about
+    its rate follows the others, and a scale that is wrong for all is found within a few steps.
+
+    Its state is one pair of running moments per layer group, and one of the mean, under `COMMON`.
+    """
+
+    def __init__(self, hyper_lr: float, decay: float | None = None, common_share: float = 0.0) -> None:
+        self.hyper_lr, self.decay, self.common_share = hyper_lr, decay, common_share
         self._moments: dict[str, Moments] = {}
 
-    def propose(self, layer_group: str, lr: float, measurement: Measurement) -> float:
-        moments = self._moments.get(layer_group, Moments())
-        hyper_lr = decayed_hyper_lr(self.hyper_lr, moments.steps, self.decay)
-        lr, self._moments[layer_group] = log_adam_update(lr, measurement.agreement, hyper_lr, moments)
+    def propose(self, lrs: Mapping[str, float], measured: Mapping[str, Measurement]) -> dict[str, float]:
+        agreements = {name: measurement.agreement for name, measurement in measured.items()}
+        common = 1.0
+        if self.common_share > 0 and agreements:
+            mean = sum(agreements.values()) / len(agreements)
+            common = self._moved(COMMON, 1.0, mean, self.common_share)
+        return {
+            name: common * self._moved(name, lrs[name], agreement, 1 - self.common_share)
+            for name, agreement in agreements.items()
+        }
+
+    def _moved(self, name: str, lr: float, agreement: float, share: float) -> float:
+        moments = self._moments.get(name, Moments())
+        hyper_lr = share * decayed_hyper_lr(self.hyper_lr, moments.steps, self.decay)
+        lr, self._moments[name] = log_adam_update(lr, agreement, hyper_lr, moments)
         return lr
 
     def state_dict(self) -> dict[str, list[float]]:
@@ -64,4 +89,4 @@ def make_rule(config: MetaLRConfig) -> UpdateRule:
     """Return the rule that the configuration names."""
     if config.lr_update == "proportional":
         return ProportionalRule(config.effective_hyper_lr)
-    return LogAdamRule(config.effective_hyper_lr, config.effective_hyper_lr_decay)
+    return LogAdamRule(config.effective_hyper_lr, config.effective_hyper_lr_decay, config.effective_common_share)

@@ -53,6 +53,13 @@ class LearnedRateOptions:
             "that start far off get home early; by default N is 20, and inf keeps the hyper-LR."
         },
     )
+    common_share: float | None = field(
+        default=None,
+        metadata={
+            "help": "Share of the hyper-LR that moves all rates together, by the mean evidence of all layers; the rest "
+            "moves every rate by its own ('log_adam' only, 0 to 1); by default 0.5."
+        },
+    )
     meta_horizon: int | None = field(
         default=None,
         metadata={

@@ -19,6 +19,7 @@ _ESTIMATORS = ("lookahead", "next_batch", "off")
 _NUMBERS: dict[str, Any] = {
     "hyper_lr": Real,
     "hyper_lr_decay": Real,
+    "common_share": Real,
     "meta_horizon": Integral,
     "meta_every": Integral,
     "meta_batch_size": Integral,
@@ -33,6 +34,7 @@ _NUMBERS: dict[str, Any] = {
 _OPTIONAL_NUMBERS = (
     "hyper_lr",
     "hyper_lr_decay",
+    "common_share",
     "meta_horizon",
     "meta_batch_size",
     "meta_split",
@@ -118,9 +120,7 @@ class MetaLRTrainingArguments(LearnedRateOptions, TrainingArguments):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the arguments as JSON takes them; ``learning_rate`` is None where it was not stated."""
-        return {
-            name: None if isinstance(value, UnstatedRate) else value for name, value in super().to_dict().items()
-        }
+        return {name: None if isinstance(value, UnstatedRate) else value for name, value in super().to_dict().items()}
 
     def metalr_config(self) -> MetaLRConfig:
         """Return the engine's settings; not defined for ``meta_estimator="off"``."""
@@ -132,6 +132,7 @@ class MetaLRTrainingArguments(LearnedRateOptions, TrainingArguments):
             lr_update=self.lr_update,  # type: ignore[arg-type]  # checked by MetaLRConfig
             hyper_lr=self.hyper_lr,
             hyper_lr_decay=self.hyper_lr_decay,
+            common_share=self.common_share,
             horizon=self.meta_horizon,
             meta_every=self.meta_every,
             min_lr=self.min_lr,

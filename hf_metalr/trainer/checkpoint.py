@@ -15,6 +15,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 
 from hf_metalr.engine import MetaLR
+from hf_metalr.engine.rules import COMMON
 from hf_metalr.errors import InputError
 
 STATE_NAME = "metalr_state.json"
@@ -111,7 +112,7 @@ def _require_counts_and_rule(state: dict[str, Any], path: Path) -> None:
     rule = state.get("rule")
     _require(isinstance(rule, dict), path, "must have the object 'rule'", rule)
     for group, values in state["rule"].items():
-        known = group in state["layer_groups"]
+        known = group in (*state["layer_groups"], COMMON)
         sound = isinstance(values, list) and len(values) == 3 and all(map(_is_number, values))
         _require(
             known and sound and _are_moments(values[0], values[1], values[2], most_steps=state["step"]),
