@@ -1,4 +1,4 @@
-"""MetaLR by its authors, as a control: as the paper has it (`published`), and as the released code does it (`released`).
+"""MetaLR by its authors, as a control: as the paper has it (`published`), as the released code does it (`released`).
 
 Read in the paper (arXiv 2206.01408) and in the public repository Schuture/MetaLR. Each step, with s = −1 in the paper
 and s = +1 in the released code: θ̂_j = θ_j + s α_j ∇_j L_train; h_j = ∂L_meta(θ̂)/∂α_j; α_j ← clip(α_j (1 − β h_j),
@@ -81,7 +81,7 @@ def _optimizer(network: nn.Module, rate: float, weight_decay: float) -> Optimize
 
 
 def _meta_batches(task: Task, source: Samples) -> Iterator[Batch]:
-    """Yield batches without augmentation, anew in each pass, shuffled from the seed: a sorted set's would hold one class.
+    """Yield batches without augmentation, shuffled from the seed in each pass: a sorted set's would hold one class.
 
     The order has a random stream of its own, so that the training data are those of every other method.
     """
