@@ -86,12 +86,14 @@ def mended_targets(variations: Sequence[float]) -> list[float]:
 class _Tuning(TrainerCallback):
     def __init__(self, network: nn.Module) -> None:
         parameters = dict(network.named_parameters())
-        groups = [group for group in make_layer_groups(network) if not group.is_head]
-        self._stem, blocks = groups[0].name, groups[1:]
-        self._kernels = {
+        stem, *blocks = (group for group in make_layer_groups(network) if not group.is_head)
+        self._stem = stem.name
+        kernels = {
             group.name: [p for p in (parameters[name] for name in group.parameter_names) if p.ndim > 1]
             for group in blocks
         }
+        # A lone norm has none, and keeps its rate.
+        self._kernels = {name: group for name, group in kernels.items() if group}
         self._before: dict[str, list[Tensor]] = {}
         self._threshold, self._epochs = THRESHOLD, 0
 
