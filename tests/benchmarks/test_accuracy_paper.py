@@ -184,7 +184,7 @@ def test_published_starts_the_body_lower_and_holds_the_head(tmp_path: Path) -> N
     found = {}
     for hold in (0.0, 1.0):
         settings = {"body": 0.1, "hold": hold, "weight_decay": 1e-4}
-        trainer = METHODS["published"](make_task(tmp_path, "published", settings=settings, rate=5e-3))
+        trainer = METHODS["published"](make_task(tmp_path, "published", settings=settings, rate=5e-3, steps=1))
         found[hold] = base_lrs(trainer.optimizer.optimizer)
         body = [rate for name, rate in found[hold].items() if name != "head"]
         assert all(2.5e-4 < rate < 1e-3 for rate in body)

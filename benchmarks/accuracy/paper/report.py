@@ -90,8 +90,8 @@ def page(rows: Sequence[Mapping[str, Any]], claims: Mapping[str, Any]) -> str:
     sections = [
         f"# BUSI, {count} folds by group, 64 pixels, MobileNetV2, {epochs} epochs: test scores in percent",
         "Mean ± standard deviation over folds. The epoch is chosen by validation accuracy. Beside it: what the last "
-        "epoch gives, and what choosing the epoch by the *test* fold would report. Rate: of the head; chosen from so many "
-        "by the validation accuracy of fold 0, whose validation images are the test images of fold 1.",
+        "epoch gives, and what choosing the epoch by the *test* fold would report. Rate: of the head; chosen from so "
+        "many by the validation accuracy of fold 0, whose validation images are the test images of fold 1.",
         _table(lines, claims["busi_accuracy"]),
         "† not in the paper: ours without learned rates. The paper's network, a ResNet-18 pre-trained on ultrasound "
         "(USCL), is not at hand: levels do not compare with the paper's, orders may.",
