@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from transformers import Trainer
 
-from benchmarks.accuracy.rivals import blocks, controls, heads, l2_sp, layer_rates, parameter_free, released
+from benchmarks.accuracy.rivals import auto_lr, blocks, controls, heads, l2_sp, layer_rates, parameter_free, released
 from benchmarks.accuracy.task import Task, make_trainer
 from benchmarks.accuracy.variants import variant
 from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments
@@ -47,16 +47,19 @@ METHODS: dict[str, Callable[[Task], Trainer]] = {
     "unadapted": unadapted,
     "block_only": blocks.block_only,
     "head_only": heads.head_only,
+    "first_last": heads.first_last,
     "lp_ft": heads.lp_ft,
     "gradual_unfreezing": heads.gradual_unfreezing,
     "layer_decay": layer_rates.layer_decay,
     "auto_rgn": layer_rates.auto_rgn,
+    "auto_lr": auto_lr.auto_lr,
     "l2_sp": l2_sp.l2_sp,
     "prodigy": parameter_free.prodigy,
     "schedule_free": parameter_free.schedule_free,
     "dog": parameter_free.dog,
     "ldog": parameter_free.ldog,
     "released": released.released,
+    "published": released.published,
     "variant": variant,
     "replay": controls.replay,
     "replay_shuffled": controls.replay_shuffled,

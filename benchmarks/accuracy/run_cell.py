@@ -26,6 +26,7 @@ from benchmarks.accuracy.task import Task
 from hf_metalr.engine.history import HISTORY_NAME, read_history
 from hf_metalr.metrics import make_compute_metrics
 
+METRICS = ("loss", "accuracy", "balanced_accuracy", "macro_f1", "auroc")
 RATE_ROWS = 5  # of the rates' history, about so many moments are kept
 
 
@@ -41,7 +42,7 @@ def run_cell(cell: Cell, assets: Assets) -> dict[str, Any]:
     train = stratified_subset(splits["train"], cell.size, cell.seed)
     classes = int(splits["train"].labels.max()) + 1
     network = start_network(cell.backbone, classes, cell.pretrained, cell.seed, assets)
-    metrics = _Metrics()
+    metrics = Metrics()
     with tempfile.TemporaryDirectory() as folder:
         task = Task(cell, network, make_samples(cell.backbone, train, augment=True), metrics, folder)
         set_seed(cell.seed)
@@ -63,7 +64,7 @@ def _splits(backbone: str, dataset: str, assets: Assets) -> dict[str, Split]:
     return load_splits(backbone, dataset, assets)
 
 
-class _Metrics:
+class Metrics:
     """The package's metrics; a network that has diverged answers class 0 instead of ending the grid."""
 
     def __init__(self) -> None:
@@ -81,11 +82,11 @@ class _Metrics:
 
 def _evaluate(trainer: Trainer, samples: Samples) -> dict[str, float | None]:
     found = trainer.evaluate(samples)
-    names = ("loss", "accuracy", "balanced_accuracy", "macro_f1", "auroc")
-    return {name: _rounded(found[f"eval_{name}"]) for name in names}
+    return {name: rounded(found[f"eval_{name}"]) for name in METRICS}
 
 
-def _rounded(value: float) -> float | None:
+def rounded(value: float) -> float | None:
+    """Return a figure as the store takes it: six digits, None where it is not finite."""
     return round(value, 6) if math.isfinite(value) else None
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
-from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from benchmarks.accuracy.cell import Cell
 from benchmarks.accuracy.samples import Samples
@@ -21,6 +21,8 @@ class Task:
         train: training samples.
         compute_metrics: of the evaluations that follow.
         folder: scratch space that lives as long as the run.
+        validation: held-out samples, for a method that learns from them; None where none may.
+        callbacks: watch every Trainer that the method makes.
     """
 
     cell: Cell
@@ -28,6 +30,8 @@ class Task:
     train: Samples
     compute_metrics: Callable[[Any], dict[str, float]]
     folder: str
+    validation: Samples | None = None
+    callbacks: tuple[TrainerCallback, ...] = ()
 
     def settings(self, **defaults: Any) -> dict[str, Any]:
         """Return the cell's settings over the method's defaults.
@@ -81,4 +85,6 @@ def make_trainer(
         **extras,
     )
     made.remove_callback(PrinterCallback)
+    for callback in task.callbacks:
+        made.add_callback(callback)
     return made

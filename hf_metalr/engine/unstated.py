@@ -9,9 +9,9 @@ class UnstatedRate(float):
     """The one value of ``learning_rate`` that says "not stated"; in arithmetic it is Transformers' default.
 
     A number, so that code which reads ``args.learning_rate`` goes on working: a subclass that builds an optimizer of
-    its own, a callback that logs it. There is one instance, `UNSTATED`; copies and pickles give it back, so ``is`` tells
-    it. Conversions give a plain number, which is a stated rate: a hyper-parameter search casts its values to the type
-    of the old one.
+    its own, a callback that logs it. There is one instance, `UNSTATED`; copies and pickles give it back, so that
+    ``is`` tells it. Conversions give a plain number, which is a stated rate: a hyper-parameter search casts its values
+    to the type of the old one.
 
     >>> UNSTATED == 5e-5, type(UNSTATED)(1e-3), type(UnstatedRate(1e-3))
     (True, 0.001, <class 'float'>)

@@ -12,7 +12,7 @@ from benchmarks.accuracy.methods import METHODS
 from benchmarks.accuracy.rivals.blocks import blocks
 from benchmarks.accuracy.rivals.controls import mean_learned_rates
 from benchmarks.accuracy.rivals.layer_rates import grouped_adamw
-from benchmarks.accuracy.rivals.released import _Ascending
+from benchmarks.accuracy.rivals.released import ASCEND, DESCEND, SgdLookahead
 from hf_metalr.engine.rates import base_lrs, effective_lrs
 from hf_metalr.layer_groups import make_layer_groups
 from tests.benchmarks.tiny_task import make_task
@@ -140,8 +140,9 @@ def test_l2_sp_pulls_the_backbone_back_and_reports_the_loss_of_the_task(tmp_path
     assert losses[1] < 5  # not 500 · ‖w − w₀‖²
 
 
-def test_the_released_procedure_ascends(tmp_path: Path) -> None:
-    """Its hypergradient equals the second-order one of θ + α∇L, by automatic differentiation through the step."""
+@pytest.mark.parametrize("sign", [ASCEND, DESCEND])
+def test_the_hypergradient_is_that_of_automatic_differentiation_through_the_step(tmp_path: Path, sign: float) -> None:
+    """Of θ + α∇L as released, of θ − α∇L as published."""
     network = make_vit(dropout=0.0)
     task = make_task(tmp_path, "released", network)
     batch = {name: torch.stack([torch.as_tensor(task.train[i][name]) for i in range(4)]) for name in task.train[0]}
@@ -149,12 +150,12 @@ def test_the_released_procedure_ascends(tmp_path: Path) -> None:
     network(**batch).loss.backward()
     rates = base_lrs(grouped_adamw(network, 0.05))
     before = weights(network)
-    found = _Ascending(network, meta)._hypergradients(rates)
+    found = SgdLookahead(network, lambda: meta, sign).hypergradients(rates)
 
     alphas = {name: torch.tensor(rate, requires_grad=True) for name, rate in rates.items()}
     parameters = dict(network.named_parameters())
     group_of = {name: group.name for group in make_layer_groups(network) for name in group.parameter_names}
-    ahead = {name: p.detach() + alphas[group_of[name]] * p.grad for name, p in parameters.items()}
+    ahead = {name: p.detach() + sign * alphas[group_of[name]] * p.grad for name, p in parameters.items()}
     torch.func.functional_call(network, ahead, kwargs=meta).loss.backward()
     assert found == pytest.approx({name: alpha.grad.item() for name, alpha in alphas.items()}, rel=1e-4, abs=1e-7)
     assert all(torch.equal(before[name], value) for name, value in weights(network).items())

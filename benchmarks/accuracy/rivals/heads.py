@@ -1,5 +1,6 @@
-"""The head first: head only, linear probing then fine-tuning, gradual unfreezing."""
+"""Parts of a network: head only, first and last layer, linear probing then fine-tuning, gradual unfreezing."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,15 @@ def head_only(task: Task) -> Trainer:
     """Train the head on frozen features. Settings: ``schedule``."""
     trainer = make_trainer(task, {"lr_scheduler_type": task.settings(schedule="constant")["schedule"]})
     freeze_backbone(task.network)
+    trainer.train()
+    return trainer
+
+
+def first_last(task: Task) -> Trainer:
+    """Train the first layer group and the head, everything between them frozen with its batch statistics."""
+    trainer = make_trainer(task, {})
+    groups = make_layer_groups(task.network)
+    freeze_all_but(task.network, {name for group in (groups[0], groups[-1]) for name in group.parameter_names})
     trainer.train()
     return trainer
 
@@ -59,11 +69,16 @@ class _Unfreezing(TrainerCallback):
 def freeze_backbone(network: nn.Module) -> None:
     """Freeze everything but the head, batch statistics and dropout included: its features become constants."""
     heads = {name for group in make_layer_groups(network) if group.is_head for name in group.parameter_names}
+    freeze_all_but(network, heads)
+
+
+def freeze_all_but(network: nn.Module, names: Collection[str]) -> None:
+    """Freeze every parameter but the named ones, and the batch statistics and dropout of modules without any."""
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_(name in heads)
-    head_modules = {name.rpartition(".")[0] for name in heads}
+        parameter.requires_grad_(name in names)
+    free_modules = {name.rpartition(".")[0] for name in names}
     for name, module in network.named_modules():
-        if not list(module.children()) and name not in head_modules:
+        if not list(module.children()) and name not in free_modules:
             module.train = lambda mode=True, module=module: nn.Module.train(module, False)  # type: ignore[method-assign]
 
 
