@@ -34,9 +34,9 @@ def run_cell(cell: Cell, assets: Assets) -> dict[str, Any]:
 
     Returns:
         ``key``, ``cell``, ``validation`` (loss, accuracy, balanced_accuracy, macro_f1, auroc; null where not finite),
-        ``test`` (likewise, or None), ``seconds`` of training, ``forwards`` and ``backwards``: passes of the network while
-        it was trained, ``diverged``: whether a logit was not finite, and with learned rates ``rates``: step → base rate
-        of every layer group.
+        ``test`` (likewise, or None), ``seconds`` of training, ``forwards`` and ``backwards``: passes of the network in
+        that time, ``diverged``: whether a logit was not finite, and with learned rates ``rates``: step → base rate of
+        every layer group.
     """
     splits = _splits(cell.backbone, cell.dataset, assets)
     train = stratified_subset(splits["train"], cell.size, cell.seed)

@@ -1,4 +1,4 @@
-"""MetaOptimize, Hessian-free, with one step size for each layer group (Sharifnassab et al., ICML 2025, arXiv 2402.02342)."""
+"""MetaOptimize, Hessian-free, one step size per layer group (Sharifnassab et al., ICML 2025, arXiv 2402.02342)."""
 
 from typing import Any
 
@@ -22,10 +22,10 @@ def meta_optimize(task: Task) -> Trainer:
         d_j = ⟨h_j, g_j⟩,   β_j ← β_j − η sign(c m_j + (1 − c) d_j),   m_j ← ρ m_j + (1 − ρ) d_j,
         h_j ← γ h_j + Δ_j
 
-    ``meta_step`` η = 1e-3, c = 0.9 and ρ = 0.99 are the authors' in all of their experiments, ``discount`` γ = 0.9999
-    the default of the package they released (the experiments have 1). Their runs have 10⁵ steps: in a hundred, η moves no
-    step size by more than a tenth, so a larger one is a fair second setting. They leave the step sizes alone otherwise:
-    ``schedule`` is constant. The cell's rate is where all step sizes start.
+    ``meta_step`` η = 1e-3, c = 0.9 and ρ = 0.99 are the authors', in their experiments and as defaults of the package
+    they released; so is ``discount`` γ = 0.9999 there (their experiments have 1). They run 10⁵ steps: in a hundred, η
+    moves no step size by more than a tenth, so a larger one is a fair second setting. Nothing else moves the step
+    sizes: ``schedule`` is constant. The cell's rate is where they start; the authors' package starts at 1e-3.
     """
     settings = task.settings(meta_step=1e-3, discount=0.9999, schedule="constant")
     assert task.cell.rate is not None

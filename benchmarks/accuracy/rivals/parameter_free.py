@@ -16,7 +16,7 @@ from benchmarks.accuracy.task import Task, make_trainer
 def prodigy(task: Task) -> Trainer:
     """Prodigy as its authors recommend: lr 1, bias correction, safeguarded warm-up.
 
-    Settings: ``schedule``; ``d0``, its first estimate, which the authors raise to 1e-5 or 1e-4 where it stays too small.
+    Settings: ``schedule``; ``d0``, its first estimate: up to 1e-4, the authors advise, where it stays too small.
     """
     from prodigyopt import Prodigy
 
@@ -41,9 +41,9 @@ def schedule_free(task: Task) -> Trainer:
 
 
 def prodigy_plus(task: Task) -> Trainer:
-    """Prodigy and Schedule-Free in one, with the defaults of its package and, as it asks, a constant schedule, no clipping.
+    """Prodigy and Schedule-Free in one, with its package's defaults: a constant schedule, nothing clipped.
 
-    Settings: ``d0``, its first estimate; the package advises 1e-5 or 1e-4 where it stays too small.
+    Settings: ``d0``, its first estimate: up to 1e-4, the author advises, where it stays too small.
     """
     from prodigyplus.prodigy_plus_schedulefree import ProdigyPlusScheduleFree
 

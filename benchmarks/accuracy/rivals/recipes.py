@@ -1,9 +1,9 @@
 """What tools for fine-tuning do when the user chooses nothing: AutoGluon's, Ultralytics' and lightly-train's recipes.
 
-Read in their public repositories: AutoGluon `multimodal/configs/optim/default.yaml`, Ultralytics `engine/trainer.py` and
-`cfg/default.yaml`, lightly-train `_task_models/image_classification/train_model.py`. Rates, decays, warm-ups, schedules and
-clipping are theirs. Batches, steps and augmentation stay the cell's, and the last step is what is evaluated: AutoGluon's average
-of checkpoints that it picks on validation data is left out.
+Read in their public repositories: AutoGluon `multimodal/configs/optim/default.yaml`, Ultralytics `engine/trainer.py`
+and `cfg/default.yaml`, lightly-train `_task_models/image_classification/train_model.py`. Rates, decays, warm-ups, schedules
+and clipping are theirs. Batches, steps and augmentation stay the cell's, and the last step is what is evaluated:
+AutoGluon's average of checkpoints that it picks on validation data is left out.
 """
 
 import math
@@ -46,7 +46,7 @@ def ultralytics(task: Task) -> Trainer:
 
 
 def falling_by_epoch(steps_an_epoch: int, epochs: int) -> Callable[[int], float]:
-    """Return Ultralytics' factor of the rate by step: it falls from epoch to epoch, and by step rises in the first three.
+    """Return Ultralytics' factor of the rate by step: it falls from epoch to epoch, and rises through the first three.
 
     At least the last epoch is left without warm-up.
     """
