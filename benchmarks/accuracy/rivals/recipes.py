@@ -1,9 +1,9 @@
 """What tools for fine-tuning do when the user chooses nothing: AutoGluon's, Ultralytics' and lightly-train's recipes.
 
 Read in their public repositories: AutoGluon `multimodal/configs/optim/default.yaml`, Ultralytics `engine/trainer.py`
-and `cfg/default.yaml`, lightly-train `_task_models/image_classification/train_model.py`. Rates, decays, warm-ups, schedules
-and clipping are theirs. Batches, steps and augmentation stay the cell's, and the last step is what is evaluated:
-AutoGluon's average of checkpoints that it picks on validation data is left out.
+and `cfg/default.yaml`, lightly-train `_task_models/image_classification/train_model.py`. Rates, decays, warm-ups,
+schedules and clipping are theirs. Batches, steps and augmentation stay the cell's, and the last step is what is
+evaluated: AutoGluon's average of checkpoints that it picks on validation data is left out.
 """
 
 import math
