@@ -1,6 +1,6 @@
 """One rate for all layers that follows the loss: GeN, Mechanic and GreedyLR.
 
-Packages: gen-optim, mechanic-pytorch; GreedyLR is part of Transformers. They are imported where they are used.
+Packages: gen-optim, mechanic-pytorch; GreedyLR is part of Transformers. The packages are imported where they are used.
 """
 
 from collections.abc import Iterator
