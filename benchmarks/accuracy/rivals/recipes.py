@@ -21,11 +21,11 @@ from hf_metalr.layer_groups import make_layer_groups
 def autogluon(task: Task) -> Trainer:
     """AdamW at 1e-4, a tenth less for every layer group further from the head, 10 % warm-up, cosine, clipping at 1."""
     task.settings()
-    optimizer = grouped_adamw(task.network, 1e-4, weight_decay=1e-3)
+    rate, warmup = 1e-4, int(0.1 * task.cell.steps)
+    optimizer = grouped_adamw(task.network, rate, weight_decay=1e-3)
     for depth, group in enumerate(reversed(make_layer_groups(task.network))):
-        set_base_lr(optimizer, None, group.name, 1e-4 * 0.9**depth)
-    warmup = int(0.1 * task.cell.steps)
-    changes = {"lr_scheduler_type": "cosine", "warmup_steps": warmup, "max_grad_norm": 1.0}
+        set_base_lr(optimizer, None, group.name, rate * 0.9**depth)
+    changes = {"learning_rate": rate, "lr_scheduler_type": "cosine", "warmup_steps": warmup, "max_grad_norm": 1.0}
     trainer = make_trainer(task, changes, optimizers=(optimizer, None))
     trainer.train()
     return trainer
@@ -83,6 +83,7 @@ def rising_then_cosine(warmup: int, steps: int) -> Callable[[int], float]:
 
 def _train(task: Task, rate: float, weight_decay: float, clip: float, factor: Callable[[int], float]) -> Trainer:
     optimizer = grouped_adamw(task.network, rate, weight_decay)
-    trainer = make_trainer(task, {"max_grad_norm": clip}, optimizers=(optimizer, LambdaLR(optimizer, factor)))
+    changes = {"learning_rate": rate, "max_grad_norm": clip}
+    trainer = make_trainer(task, changes, optimizers=(optimizer, LambdaLR(optimizer, factor)))
     trainer.train()
     return trainer
