@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks.accuracy.methods import METHODS
 from benchmarks.accuracy.passes import counted_passes
@@ -37,6 +38,14 @@ def test_passes_without_gradients_count_as_forwards_alone(tmp_path: Path) -> Non
     with counted_passes(task.network) as passes:
         METHODS["gen"](task)
     assert (passes.forwards, passes.backwards) == (4 + 2 * 3, 4)
+
+
+def test_a_pass_in_evaluation_mode_counts(tmp_path: Path) -> None:
+    task = make_task(tmp_path, "adamw")
+    batch = {name: torch.as_tensor(value)[None] for name, value in task.train[0].items()}
+    with counted_passes(task.network) as passes:
+        task.network.eval()(**batch)
+    assert (passes.forwards, passes.backwards) == (1, 0)
 
 
 def test_an_evaluation_afterwards_does_not_count(tmp_path: Path) -> None:
