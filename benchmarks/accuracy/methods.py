@@ -4,7 +4,19 @@ from collections.abc import Callable
 
 from transformers import Trainer
 
-from benchmarks.accuracy.rivals import auto_lr, blocks, controls, heads, l2_sp, layer_rates, parameter_free, released
+from benchmarks.accuracy.rivals import (
+    auto_lr,
+    blocks,
+    controls,
+    heads,
+    l2_sp,
+    layer_rates,
+    loss_driven,
+    meta_optimize,
+    parameter_free,
+    recipes,
+    released,
+)
 from benchmarks.accuracy.task import Task, make_trainer
 from benchmarks.accuracy.variants import variant
 from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments
@@ -58,6 +70,14 @@ METHODS: dict[str, Callable[[Task], Trainer]] = {
     "schedule_free": parameter_free.schedule_free,
     "dog": parameter_free.dog,
     "ldog": parameter_free.ldog,
+    "prodigy_plus": parameter_free.prodigy_plus,
+    "meta_optimize": meta_optimize.meta_optimize,
+    "gen": loss_driven.gen,
+    "mechanic": loss_driven.mechanic,
+    "greedy_lr": loss_driven.greedy_lr,
+    "autogluon": recipes.autogluon,
+    "ultralytics": recipes.ultralytics,
+    "lightly_train": recipes.lightly_train,
     "released": released.released,
     "published": released.published,
     "variant": variant,

@@ -18,6 +18,7 @@ from benchmarks.accuracy.assets import Assets
 from benchmarks.accuracy.backbones import load_splits, make_samples
 from benchmarks.accuracy.cell import Cell
 from benchmarks.accuracy.methods import METHODS
+from benchmarks.accuracy.passes import counted_passes
 from benchmarks.accuracy.samples import Samples
 from benchmarks.accuracy.sources import start_network
 from benchmarks.accuracy.splits import Split
@@ -35,8 +36,9 @@ def run_cell(cell: Cell, assets: Assets) -> dict[str, Any]:
 
     Returns:
         ``key``, ``cell``, ``validation`` (loss, accuracy, balanced_accuracy, macro_f1, auroc; null where not finite),
-        ``test`` (likewise, or None), ``seconds`` of training, ``diverged``: whether a logit was not finite, and with
-        learned rates ``rates``: step → base rate of every layer group.
+        ``test`` (likewise, or None), ``seconds`` of training, ``forwards`` and ``backwards``: passes of the network in
+        that time, ``diverged``: whether a logit was not finite, and with learned rates ``rates``: step → base rate of
+        every layer group.
     """
     splits = _splits(cell.backbone, cell.dataset, assets)
     train = stratified_subset(splits["train"], cell.size, cell.seed)
@@ -47,7 +49,8 @@ def run_cell(cell: Cell, assets: Assets) -> dict[str, Any]:
         task = Task(cell, network, make_samples(cell.backbone, train, augment=True), metrics, folder)
         set_seed(cell.seed)
         start = time.perf_counter()
-        trainer = METHODS[cell.method](task)
+        with counted_passes(network) as passes:
+            trainer = METHODS[cell.method](task)
         seconds = time.perf_counter() - start
         rates = _kept_rates(Path(folder) / HISTORY_NAME)
     result: dict[str, Any] = {"key": cell.key, "cell": cell.to_dict()}
@@ -55,7 +58,8 @@ def run_cell(cell: Cell, assets: Assets) -> dict[str, Any]:
         result[split] = (
             _evaluate(trainer, make_samples(cell.backbone, splits[split], augment=False)) if wanted else None
         )
-    result |= {"seconds": round(seconds, 2), "diverged": metrics.diverged}
+    result |= {"seconds": round(seconds, 2), "forwards": passes.forwards, "backwards": passes.backwards}
+    result |= {"diverged": metrics.diverged}
     return result | ({"rates": rates} if rates else {})
 
 

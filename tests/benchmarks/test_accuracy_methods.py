@@ -191,13 +191,27 @@ def test_a_variant_that_the_package_has_is_the_package_s(tmp_path: Path, ours: d
 
 @pytest.mark.parametrize(
     ("method", "package"),
-    [("prodigy", "prodigyopt"), ("schedule_free", "schedulefree"), ("dog", "dog"), ("ldog", "dog")],
+    [
+        ("prodigy", "prodigyopt"),
+        ("prodigy_plus", "prodigyplus"),
+        ("schedule_free", "schedulefree"),
+        ("dog", "dog"),
+        ("ldog", "dog"),
+        ("mechanic", "mechanic_pytorch"),
+        ("gen", "GeN"),
+        ("greedy_lr", "transformers"),
+        ("meta_optimize", "transformers"),
+        ("autogluon", "transformers"),
+        ("ultralytics", "transformers"),
+        ("lightly_train", "transformers"),
+    ],
 )
 @pytest.mark.filterwarnings("ignore")  # of the packages' own making
-def test_parameter_free_optimizers_lower_the_loss(tmp_path: Path, method: str, package: str) -> None:
+def test_rivals_lower_the_loss(tmp_path: Path, method: str, package: str) -> None:
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed")
-    task = make_task(tmp_path, method, steps=40, rate=1e-2 if method == "schedule_free" else None)
+    rates = {"schedule_free": 1e-2, "gen": 1e-4, "greedy_lr": 1e-4, "meta_optimize": 1e-4}
+    task = make_task(tmp_path, method, steps=40, rate=rates.get(method))
     batch = {name: torch.stack([torch.as_tensor(row[name]) for row in task.train]) for name in task.train[0]}
     with torch.no_grad():
         before = task.network.eval()(**batch).loss.item()

@@ -31,13 +31,16 @@ def first_last(task: Task) -> Trainer:
 def lp_ft(task: Task) -> Trainer:
     """Linear probing for half of the steps, then fine-tuning at the cell's rate (Kumar et al., arXiv 2202.10054).
 
-    Settings: ``head_rate`` of the probing.
+    The steps of both are those of the cell: the probe is no gift. Settings: ``head_rate`` of the probing, ``schedule``
+    of either half.
     """
+    settings = task.settings(head_rate=1e-3, schedule="constant")
+    schedule = {"schedule": settings["schedule"]}
     steps = task.cell.steps // 2
-    probe = replace(task.cell, steps=steps, rate=task.settings(head_rate=1e-3)["head_rate"], settings={})
+    probe = replace(task.cell, steps=steps, rate=settings["head_rate"], settings=schedule)
     head_only(replace(task, cell=probe))
     release_backbone(task.network)
-    trainer = make_trainer(task, {"max_steps": task.cell.steps - steps})
+    trainer = make_trainer(task, {"max_steps": task.cell.steps - steps, "lr_scheduler_type": settings["schedule"]})
     trainer.train()
     return trainer
 

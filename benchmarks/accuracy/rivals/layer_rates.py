@@ -33,9 +33,20 @@ def train_at_rates(task: Task, rates: Mapping[str, float], schedule: str = "cons
     return trainer
 
 
-def grouped_adamw(network: nn.Module, rate: float) -> Optimizer:
-    """Return AdamW as Transformers sets it up, its param groups split by layer group."""
-    optimizer = AdamW(network.parameters(), lr=rate, weight_decay=0.0, fused=True)
+def grouped_adamw(network: nn.Module, rate: float, weight_decay: float = 0.0) -> Optimizer:
+    """Return AdamW as Transformers sets it up, its param groups split by layer group.
+
+    Args:
+        network: what is trained.
+        rate: learning rate of all.
+        weight_decay: of matrices and kernels; biases and the weights of norms, which are vectors, never decay.
+    """
+    parameters = list(network.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    optimizer = AdamW(groups if weight_decay else parameters, lr=rate, weight_decay=weight_decay, fused=True)
     split_param_groups(optimizer, network, make_layer_groups(network))
     return optimizer
 
