@@ -40,6 +40,9 @@ class MetaLRConfig:
         common_share: share of ``β`` that moves the scale of all rates by the mean agreement of all layers; the rest
             moves every rate by its own ("log_adam" only). 0: every layer for itself. 1: one scale, the proportions
             between layers stay those of the start. None takes 0.5 there.
+        upward_drift: ``o``: a rate falls only where its evidence says so at more than this share of its scale, and
+            rises otherwise ("log_adam" only). For schedules that decay, whose decay comes on top of what is learned;
+            `MetaLRTrainer` sets it by the schedule. 0: rises and falls alike.
         horizon: ``K``, over how many past steps the displacement is measured ("next_batch" with "log_adam" and
             ``meta_every=1`` only): it reaches back to an anchor that follows the parameters by ``1/K`` of the way at
             every step. 1 is the last step alone, most of which is noise. None takes 5 where it can.
@@ -63,6 +66,7 @@ class MetaLRConfig:
     hyper_lr: float | None = None
     hyper_lr_decay: float | None = None
     common_share: float | None = None
+    upward_drift: float = 0.0
     horizon: int | None = None
     meta_every: int = 1
     min_lr: float | None = None
@@ -96,6 +100,12 @@ class MetaLRConfig:
                 "common_share",
                 "must lie in [0, 1] and needs lr_update='log_adam'; "
                 f"found {self.common_share!r} with lr_update={self.lr_update!r}.",
+            )
+        if not 0 <= self.upward_drift <= 1 or (self.upward_drift and self.lr_update != "log_adam"):
+            raise InputError(
+                "upward_drift",
+                "must lie in [0, 1] and needs lr_update='log_adam'; "
+                f"found {self.upward_drift!r} with lr_update={self.lr_update!r}.",
             )
         if not 0 < self._or(self.min_lr, self.max_lr) <= self._or(self.max_lr, self.min_lr) < math.inf:
             raise InputError(

@@ -57,8 +57,11 @@ class LogAdamRule:
     Its state is one pair of running moments per layer group, and one of the mean, under `COMMON`.
     """
 
-    def __init__(self, hyper_lr: float, decay: float | None = None, common_share: float = 0.0) -> None:
-        self.hyper_lr, self.decay, self.common_share = hyper_lr, decay, common_share
+    def __init__(
+        self, hyper_lr: float, decay: float | None = None, common_share: float = 0.0, upward_drift: float = 0.0
+    ) -> None:
+        self.hyper_lr, self.decay = hyper_lr, decay
+        self.common_share, self.upward_drift = common_share, upward_drift
         self._moments: dict[str, Moments] = {}
 
     def propose(self, lrs: Mapping[str, float], measured: Mapping[str, Measurement]) -> dict[str, float]:
@@ -75,7 +78,7 @@ class LogAdamRule:
     def _moved(self, name: str, lr: float, agreement: float, share: float) -> float:
         moments = self._moments.get(name, Moments())
         hyper_lr = share * decayed_hyper_lr(self.hyper_lr, moments.steps, self.decay)
-        lr, self._moments[name] = log_adam_update(lr, agreement, hyper_lr, moments)
+        lr, self._moments[name] = log_adam_update(lr, agreement, hyper_lr, moments, upward_drift=self.upward_drift)
         return lr
 
     def state_dict(self) -> dict[str, list[float]]:
@@ -89,4 +92,6 @@ def make_rule(config: MetaLRConfig) -> UpdateRule:
     """Return the rule that the configuration names."""
     if config.lr_update == "proportional":
         return ProportionalRule(config.effective_hyper_lr)
-    return LogAdamRule(config.effective_hyper_lr, config.effective_hyper_lr_decay, config.effective_common_share)
+    return LogAdamRule(
+        config.effective_hyper_lr, config.effective_hyper_lr_decay, config.effective_common_share, config.upward_drift
+    )

@@ -20,6 +20,7 @@ _NUMBERS: dict[str, Any] = {
     "hyper_lr": Real,
     "hyper_lr_decay": Real,
     "common_share": Real,
+    "upward_drift": Real,
     "meta_horizon": Integral,
     "meta_every": Integral,
     "meta_batch_size": Integral,
@@ -35,12 +36,17 @@ _OPTIONAL_NUMBERS = (
     "hyper_lr",
     "hyper_lr_decay",
     "common_share",
+    "upward_drift",
     "meta_horizon",
     "meta_batch_size",
     "meta_split",
     "min_lr",
     "max_lr",
 )
+
+# Of the hyper-LR, under a schedule that decays (docs/benchmarks.md, "How the defaults were found").
+DECAYING_DRIFT = 0.5
+_WITHOUT_DECAY = ("constant", "constant_with_warmup", "reduce_lr_on_plateau", "greedy")
 
 # They step inside the backward pass, where no displacement of a whole optimizer step exists.
 _STEPPING_INSIDE_BACKWARD = ("lomo", "adalomo")
@@ -133,6 +139,7 @@ class MetaLRTrainingArguments(LearnedRateOptions, TrainingArguments):
             hyper_lr=self.hyper_lr,
             hyper_lr_decay=self.hyper_lr_decay,
             common_share=self.common_share,
+            upward_drift=self._upward_drift(),
             horizon=self.meta_horizon,
             meta_every=self.meta_every,
             min_lr=self.min_lr,
@@ -140,6 +147,12 @@ class MetaLRTrainingArguments(LearnedRateOptions, TrainingArguments):
             max_lr_change=self.max_lr_change,
             trust_region=self.trust_region,
         )
+
+    def _upward_drift(self) -> float:
+        if self.upward_drift is not None:
+            return self.upward_drift
+        schedule = str(getattr(self.lr_scheduler_type, "value", self.lr_scheduler_type))
+        return DECAYING_DRIFT if self.lr_update == "log_adam" and schedule not in _WITHOUT_DECAY else 0.0
 
     def _require_numbers(self) -> None:
         """YAML reads 1e-3 as text, and text would fail later in words of its own."""
