@@ -243,7 +243,10 @@ def _learned_rates(facts: CardFacts) -> str:
 
 def _settings(facts: CardFacts) -> str:
     settings = {"meta_estimator": facts.meta_estimator, **facts.settings}
-    return markdown_table(["setting", "value"], [(f"`{name}`", str(value)) for name, value in settings.items()])
+    return markdown_table(
+        ["setting", "value"],
+        [(f"`{name}`", "not stated" if value is None else str(value)) for name, value in settings.items()],
+    )
 
 
 def _metric_name(key: str) -> tuple[str, str]:

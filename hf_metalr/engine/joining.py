@@ -16,7 +16,7 @@ from hf_metalr.engine.checks import require_sound_rates
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.rates import base_lrs, settle_base_lrs
 from hf_metalr.engine.schedulers import extend_scheduler
-from hf_metalr.engine.trust_region import lr_bounds, move_into_bounds
+from hf_metalr.engine.trust_region import choose_unstated, lr_bounds, move_into_bounds
 from hf_metalr.equations import Bounds
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
 from hf_metalr.layer_groups.param_groups import LAYER_GROUP_KEY, expand_scheduler, split_param_groups
@@ -83,6 +83,7 @@ def adopt(
     parents = split_param_groups(optimizer, model, joined)
     if scheduler is not None:
         expand_scheduler(scheduler, parents)
+    choose_unstated(model, optimizer, scheduler, joined, config)
     settle_base_lrs(optimizer, scheduler)
     require_sound_rates(optimizer, config, scheduler)
     units = {name: lr for name, lr in base_lrs(optimizer).items() if name not in before}

@@ -49,11 +49,7 @@ def base_lrs(optimizer: Optimizer) -> dict[str, float]:
 
 def unstated_groups(optimizer: Optimizer) -> list[str]:
     """Return the layer groups whose rate nobody has stated, in the order of the param groups."""
-    return [
-        name
-        for name, _, group in learned_groups(optimizer)
-        if group.get(BASE_KEY, group.get("initial_lr", group["lr"])) is UNSTATED
-    ]
+    return [name for name, _, group in learned_groups(optimizer) if group.get("initial_lr", group["lr"]) is UNSTATED]
 
 
 def effective_lrs(optimizer: Optimizer) -> dict[str, float]:

@@ -56,7 +56,7 @@ def training_code(settings: Mapping[str, object], repo_id: str) -> str:
     """Return Python code that trains with the same settings, and a line that starts from the learned rates.
 
     Args:
-        settings: fields of `MetaLRTrainingArguments`, and what the launcher decides.
+        settings: fields of `MetaLRTrainingArguments`, and what the launcher decides; None where not stated.
         repo_id: Hub id or folder of the model.
 
     >>> print(training_code({"learning_rate": 1e-3}, "me/model"))
@@ -70,7 +70,9 @@ def training_code(settings: Mapping[str, object], repo_id: str) -> str:
     trainer = MetaLRTrainer(model=model, args=args, train_dataset=train_dataset)
     trainer.train()
     """
-    arguments = [f"{name}={_python(value)}" for name, value in settings.items() if name not in _NOT_IN_CODE]
+    arguments = [
+        f"{name}={_python(value)}" for name, value in settings.items() if name not in _NOT_IN_CODE and value is not None
+    ]
     lines = "".join(f"    {argument},\n" for argument in ['output_dir="out"', *arguments])
     return (
         "from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments\n\n"

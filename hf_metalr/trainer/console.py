@@ -8,7 +8,8 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.utils import logging
 
-from hf_metalr.engine import MetaLR
+from hf_metalr.engine import UNSTATED, MetaLR
+from hf_metalr.engine.trust_region import has_trust_region
 
 logger = logging.get_logger(__name__)
 
@@ -46,13 +47,32 @@ def describe_moved_rates(wanted: Mapping[str, float], rates: Mapping[str, float]
     return f"Initial learning rate {_span(wanted.values())}: {'; '.join(parts)} (trust_region)."
 
 
+def describe_chosen_rates(rates: Mapping[str, float], chosen: bool) -> str:
+    """Say in one line where the rates start that nobody has stated.
+
+    Args:
+        rates: those of all layer groups, as they are now.
+        chosen: whether they were chosen from the weights.
+
+    >>> describe_chosen_rates({"stem": 1e-3, "head": 8e-4}, chosen=True)
+    'No learning rate was stated: 2 layer groups start at 8.0e-04 to 1.0e-03, chosen from the weights.'
+    """
+    where = f"No learning rate was stated: {len(rates)} layer groups start at {_span(rates.values())}"
+    if chosen:
+        return f"{where}, chosen from the weights."
+    return (
+        f"{where}, Transformers' default. None could be chosen from the weights, which takes an optimizer of Adam's "
+        "kind and trust_region=True. State learning_rate if you know a better one."
+    )
+
+
 def _span(rates: Collection[float]) -> str:
     low, high = f"{min(rates):.1e}", f"{max(rates):.1e}"
     return low if low == high else f"{low} to {high}"
 
 
 class MovedRatesNote(TrainerCallback):
-    """Tells once, on the main process, which initial rates the trust region has moved."""
+    """Tells once, on the main process, which initial rates were chosen or moved."""
 
     def __init__(self, engine: Callable[[], MetaLR | None]) -> None:
         self.engine = engine
@@ -61,7 +81,12 @@ class MovedRatesNote(TrainerCallback):
         engine = self.engine()
         if engine is None or engine.step > 0:  # resumed, or trained before
             return
-        if engine.moved_at_start and state.is_world_process_zero:
+        if not state.is_world_process_zero:
+            return
+        if args.learning_rate is UNSTATED and args.init_lrs is None:
+            chosen = has_trust_region(engine.optimizer, engine.config)
+            logger.warning(describe_chosen_rates(engine.learning_rates, chosen))
+        elif engine.moved_at_start:
             logger.warning(describe_moved_rates(engine.moved_at_start, engine.learning_rates))
 
 

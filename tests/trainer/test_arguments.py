@@ -115,4 +115,19 @@ def test_the_command_line_can_keep_the_hyper_lr_and_switch_the_trust_region_off(
 
 def test_the_trainer_s_defaults_are_the_engine_s(tmp_path: Path) -> None:
     # catches: two homes for one default
-    assert MetaLRTrainingArguments(str(tmp_path), use_cpu=True).metalr_config() == MetaLRConfig()
+    args = MetaLRTrainingArguments(str(tmp_path), use_cpu=True, lr_scheduler_type="constant")
+    assert args.metalr_config() == MetaLRConfig()
+
+
+@pytest.mark.parametrize(
+    ("settings", "drift"),
+    [
+        ({}, 0.5),  # linear, as Transformers has it
+        ({"lr_scheduler_type": "cosine"}, 0.5),
+        ({"lr_scheduler_type": "constant_with_warmup"}, 0.0),
+        ({"lr_scheduler_type": "cosine", "upward_drift": 0.25}, 0.25),
+        ({"lr_scheduler_type": "linear", "lr_update": "proportional"}, 0.0),
+    ],
+)
+def test_rates_drift_upwards_under_a_schedule_that_decays(tmp_path: Path, settings: dict, drift: float) -> None:
+    assert MetaLRTrainingArguments(str(tmp_path), use_cpu=True, **settings).metalr_config().upward_drift == drift

@@ -1,0 +1,114 @@
+"""A learning rate that nobody has stated: where the rates start then, and how the user is told."""
+
+import copy
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import HfArgumentParser
+
+from hf_metalr import UNSTATED, MetaLRTrainer, MetaLRTrainingArguments
+from hf_metalr.hub.usage import training_code
+from hf_metalr.trainer.console import MovedRatesNote
+from hf_metalr.trainer.outcome import learned_rates_of
+from tests.trainer.tiny import Images, make_vit
+
+
+def _trainer(tmp_path: Path, trainer_class: type = MetaLRTrainer, **settings) -> MetaLRTrainer:
+    shared = {"use_cpu": True, "report_to": "none", "max_steps": 1, "save_strategy": "no", "disable_tqdm": True}
+    args = MetaLRTrainingArguments(str(tmp_path), **(shared | settings))
+    return trainer_class(make_vit(), args, train_dataset=Images(16))
+
+
+def test_every_layer_starts_at_the_upper_bound_of_its_region(tmp_path: Path) -> None:
+    trainer = _trainer(tmp_path)
+    trainer.create_optimizer()
+    assert trainer.learning_rates == {name: bounds.high for name, bounds in trainer.metalr.lr_bounds.items()}
+    assert len(set(trainer.learning_rates.values())) == 2  # body and head
+    assert trainer.metalr.moved_at_start == {}
+
+
+def test_a_rate_that_is_stated_is_where_the_rates_start_even_if_it_is_transformers_default(tmp_path: Path) -> None:
+    trainer = _trainer(tmp_path, learning_rate=5e-5, trust_region=False)
+    trainer.create_optimizer()
+    assert set(trainer.learning_rates.values()) == {5e-5}
+
+
+def test_the_backbone_s_scale_acts_on_the_chosen_rates(tmp_path: Path) -> None:
+    whole, scaled = _trainer(tmp_path), _trainer(tmp_path, backbone_lr_scale=0.5)
+    for trainer in (whole, scaled):
+        trainer.create_optimizer()
+    for name, lr in whole.learning_rates.items():
+        expected = lr if name == "head" else lr / 2
+        assert scaled.learning_rates[name] == pytest.approx(expected)
+
+
+def test_an_optimizer_that_a_subclass_builds_from_the_arguments_starts_at_chosen_rates(tmp_path: Path) -> None:
+    class Own(MetaLRTrainer):
+        def create_optimizer(self, model=None):
+            self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=self.args.learning_rate)
+            return self.optimizer
+
+    trainer = _trainer(tmp_path, Own)
+    trainer.train()
+    assert trainer.metalr.first_lrs == {name: bounds.high for name, bounds in trainer.metalr.lr_bounds.items()}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "chosen from the weights"),
+        ({"optim": "sgd"}, "Transformers' default"),
+        ({"trust_region": False}, "Transformers' default"),
+    ],
+)
+def test_one_line_tells_where_unstated_rates_start(tmp_path: Path, settings: dict, words: str, monkeypatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("hf_metalr.trainer.console.logger.warning", told.append)
+    trainer = _trainer(tmp_path, **settings)
+    trainer.create_optimizer()
+    rates = dict(trainer.learning_rates)
+    trainer.train()
+    assert [line for line in told if words in line and "No learning rate was stated" in line] == told
+    assert len(told) == 1
+    if "default" in words:
+        assert set(rates.values()) == {5e-5}
+    assert any(isinstance(callback, MovedRatesNote) for callback in trainer.callback_handler.callbacks)
+
+
+def test_the_value_survives_copies_pickles_and_parsers_and_nothing_else(tmp_path: Path) -> None:
+    args = MetaLRTrainingArguments(str(tmp_path), use_cpu=True)
+    assert args.learning_rate is UNSTATED
+    assert pickle.loads(pickle.dumps(args)).learning_rate is UNSTATED
+    assert copy.deepcopy(args).learning_rate is UNSTATED
+    parser = HfArgumentParser(MetaLRTrainingArguments)
+    (parsed,) = parser.parse_args_into_dataclasses(["--output_dir", str(tmp_path), "--use_cpu"])
+    assert parsed.learning_rate is UNSTATED
+    (stated,) = parser.parse_args_into_dataclasses(
+        ["--output_dir", str(tmp_path), "--use_cpu", "--learning_rate", "5e-5"]
+    )
+    assert stated.learning_rate == 5e-5
+    assert stated.learning_rate is not UNSTATED
+    # A hyper-parameter search casts to the type of the old value (Transformers' `_hp_search_setup`).
+    assert type(type(args.learning_rate)(1e-3)) is float
+
+
+def test_arguments_tell_that_no_rate_was_stated_and_can_be_built_from_what_they_tell(tmp_path: Path) -> None:
+    args = MetaLRTrainingArguments(str(tmp_path), use_cpu=True)
+    assert args.to_dict()["learning_rate"] is None
+    assert MetaLRTrainingArguments(str(tmp_path), use_cpu=True, learning_rate=None).learning_rate is UNSTATED
+
+
+def test_without_learning_the_rate_is_that_of_transformers(tmp_path: Path) -> None:
+    args = MetaLRTrainingArguments(str(tmp_path), use_cpu=True, meta_estimator="off")
+    assert type(args.learning_rate) is float
+    assert args.learning_rate == 5e-5
+
+
+def test_the_record_of_a_run_does_not_state_a_rate_that_nobody_stated(tmp_path: Path) -> None:
+    trainer = _trainer(tmp_path)
+    trainer.train()
+    settings = learned_rates_of(trainer, trainer._start).settings
+    assert settings["learning_rate"] is None
+    assert "learning_rate" not in training_code(settings, "me/model")  # and code that trains anew states none
