@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Collection
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from hf_metalr.errors import InputError
 from hf_metalr.options.learned_rates import LearnedRateOptions, word_or_object
@@ -61,9 +61,11 @@ def config_of(config: type[Config], options: argparse.Namespace, **others: Any) 
 def add_field_options(parser: argparse.ArgumentParser) -> None:
     """Add one option per setting of learned rates (`LearnedRateOptions`); what is not given is left to it."""
     group = parser.add_argument_group("learned rates", "The arguments of MetaLRTrainingArguments.")
+    # Not `field.type`: Transformers' HfArgumentParser writes its own into the fields of a class that it has seen.
+    hints = get_type_hints(LearnedRateOptions)
     for field in fields(LearnedRateOptions):
         option, text = f"--{field.name.replace('_', '-')}", field.metadata["help"]
-        kind: Any = next(iter(get_args(field.type)), field.type)
+        kind: Any = next(iter(get_args(hints[field.name])), hints[field.name])
         if kind is bool:
             text += " (default: on)" if field.default else ""
             group.add_argument(option, action=argparse.BooleanOptionalAction, default=None, help=text)

@@ -66,7 +66,11 @@ class TrainingConfig:
     )
     batch_size: int = option("samples per device and step", default=32, type=positive_int, metavar="N", group=_TRAINING)
     learning_rate: float | None = option(
-        "where rates start (default: 5e-5)", default=None, type=not_negative, metavar="RATE", group=_TRAINING
+        "where rates start (default: chosen from the weights)",
+        default=None,
+        type=not_negative,
+        metavar="RATE",
+        group=_TRAINING,
     )
     image_size: int | None = option(
         "side of the images that the model is given, in pixels; sets its processor and its configuration together "

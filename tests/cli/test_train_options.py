@@ -5,7 +5,7 @@ import dataclasses
 import math
 
 import pytest
-from transformers import TrainingArguments
+from transformers import HfArgumentParser, TrainingArguments
 from transformers.integrations import get_available_reporting_integrations
 
 from hf_metalr import MetaLRTrainingArguments
@@ -36,6 +36,7 @@ def test_the_options_are_the_fields_that_the_class_adds():
 def test_every_field_of_the_class_is_an_option_that_reaches_it():
     given = {
         "meta_estimator": "lookahead", "lr_update": "log_adam", "hyper_lr": 0.05, "hyper_lr_decay": 30.0,
+        "common_share": 0.25, "upward_drift": 0.75,
         "meta_every": 2, "meta_batch_size": 3, "min_lr": 1e-7, "max_lr": 0.1, "max_lr_change": 3.0,
         "layer_groups": "tensor", "backbone_lr_scale": 0.5, "head_hold_steps": 4, "meta_split": 0.25,
         "init_lrs": "somewhere", "report_transferability": True, "trust_region": False,
@@ -133,3 +134,9 @@ def test_a_value_that_makes_no_sense_is_refused_before_the_data_are_read(line, m
 def test_a_rate_of_nothing_and_patterns_of_layers_are_let_through():
     assert build("--learning-rate", "0", "--meta-estimator", "off").learning_rate == 0
     assert build("--layer-groups", '{"encoder": "body"}').layer_groups == {"encoder": "body"}
+
+
+def test_options_do_not_depend_on_what_transformers_parser_has_seen_before(capsys):
+    HfArgumentParser(MetaLRTrainingArguments)  # it rewrites the types of the fields it has seen
+    assert main(["train", "--model", "m", "--data", "no/such", "--output-dir", "o", "--layer-groups", "{bad"]) == 2
+    assert "must be a word or a JSON object" in capsys.readouterr().err
