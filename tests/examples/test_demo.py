@@ -74,7 +74,7 @@ def test_demo_writes_everything_it_names(demo, tmp_path, monkeypatch, capsys):
     card = ModelCard.load(tmp_path / "README.md")
     assert {result.dataset_split for result in card.data.eval_results} == {"validation", "test"}
     assert "(learned_rates.png)" in card.text
-    assert "of 2 rates, on the test split" in card.text
+    assert "at the rate that validation chooses of 2 (Trainer, " in card.text
     printed = capsys.readouterr().out
     table = printed[printed.index("validation ") :]
     for name in ("start", "Trainer, 5e-5", "Trainer, 1e-3", "MetaLR, no rate", " *", "learned_rates.png", "README.md"):
