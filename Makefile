@@ -22,7 +22,7 @@ $(READY): pyproject.toml setup.cfg $(CONSTRAINTS)
 test: $(READY)  ## every test and doctest, offline, warnings as errors
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-demo: $(READY)  ## fine-tune a pre-trained network on chest X-rays, with and without MetaLR
+demo: $(READY)  ## fine-tune a pre-trained network on chest X-rays: plain Trainer at four rates, and MetaLR
 	HF_HUB_OFFLINE=1 $(BIN)/python examples/demo.py $(ARGS)
 
 lint: $(READY)  ## style and formatting
