@@ -79,6 +79,7 @@ def main(argv: list[str] | None = None) -> MetaLRTrainer:
         options.output_dir,
         num_train_epochs=options.epochs,
         learning_rate=1e-3,
+        trust_region=options.model is not None,  # the sizes of weights that are freshly drawn say nothing
         save_strategy="no",
         batch_eval_metrics=True,
         dataloader_pin_memory=False,

@@ -41,8 +41,9 @@ class MetaLRConfig:
             moves every rate by its own ("log_adam" only). 0: every layer for itself. 1: one scale, the proportions
             between layers stay those of the start. None takes 0.5 there.
         upward_drift: ``o``: a rate falls only where its evidence says so at more than this share of its scale, and
-            rises otherwise ("log_adam" only). For schedules that decay, whose decay comes on top of what is learned;
-            `MetaLRTrainer` sets it by the schedule. 0: rises and falls alike.
+            rises otherwise, to the upper bound of its trust region ("log_adam" only; without a region it does nothing).
+            For schedules that decay, whose decay comes on top of what is learned; `MetaLRTrainer` sets it by the
+            schedule. 0: rises and falls alike.
         horizon: ``K``, over how many past steps the displacement is measured ("next_batch" with "log_adam" and
             ``meta_every=1`` only): it reaches back to an anchor that follows the parameters by ``1/K`` of the way at
             every step. 1 is the last step alone, most of which is noise. None takes 5 where it can.

@@ -284,6 +284,7 @@ class MetaLR(Resumable):
         self.skipped += not finite
         if finite:
             lrs = self.learning_rates
+            self._rule.drifting = [name for name in lrs if self.lr_bounds[name] != self.wide_bounds]
             for name, proposed in self._rule.propose(lrs, self._evidence(measured)).items():
                 bounded = bound_lr(proposed, lrs[name], *self.lr_bounds[name], self.config.max_lr_change)
                 set_base_lr(self.optimizer, self.scheduler, name, bounded)

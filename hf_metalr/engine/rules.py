@@ -1,6 +1,7 @@
 """Rate-update rules with their state; the equations are in `hf_metalr.equations.lr_updates`."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from hf_metalr.engine.config import MetaLRConfig
@@ -15,6 +16,8 @@ COMMON = "*"
 class UpdateRule(Protocol):
     """Proposes the next base rates; bounds are applied by the engine."""
 
+    drifting: Collection[str]
+
     def propose(self, lrs: Mapping[str, float], measured: Mapping[str, Measurement]) -> dict[str, float]:
         """Return the rates that the rule proposes in place of ``lrs``, for the layer groups that were measured."""
 
@@ -26,10 +29,11 @@ class UpdateRule(Protocol):
 
 
 class ProportionalRule:
-    """The paper's rule; it has no state."""
+    """The paper's rule; it has no state, and no drift."""
 
     def __init__(self, hyper_lr: float) -> None:
         self.hyper_lr = hyper_lr
+        self.drifting: Collection[str] = ()
 
     def propose(self, lrs: Mapping[str, float], measured: Mapping[str, Measurement]) -> dict[str, float]:
         return {
@@ -50,11 +54,27 @@ class ProportionalRule:
 class LogAdamRule:
     """Adam on ``ln α``, twice: on the scale that all rates have in common, and on every rate by itself.
 
-    A share of ``β`` goes to the common scale, which is moved by the mean agreement of all layer groups; the rest to
-    each group's own. One layer's agreement is mostly noise, the mean of all is not: a layer that learns nothing about
-    its rate follows the others, and a scale that is wrong for all is found within a few steps.
+        ln α_j ← ln α_j − β_t [w n(mean_i s_i) + (1 − w) n(s_j) − o_j]          n(s) = m̂/(√v̂ + ε)
+
+    A share ``w`` of ``β`` goes to the common scale, which is moved by the mean agreement of all layer groups; the rest
+    to each group's own. One layer's agreement is mostly noise, the mean of all is not: a layer that learns nothing
+    about its rate follows the others, and a scale that is wrong for all is found within a few steps.
+
+    The drift ``o_j`` is for schedules that decay. A gradient sees the noise of the steps just taken, which asks for
+    smaller rates whatever they are. Under a constant rate that is right: the rate has to fall in the end. A schedule
+    that decays does this by itself, and the pull downwards comes on top; ``o`` takes it off.
 
     Its state is one pair of running moments per layer group, and one of the mean, under `COMMON`.
+
+    Args:
+        hyper_lr: ``β``.
+        decay: ``τ``, in ``β_t = β / √(1 + t/τ)``; None keeps ``β``.
+        common_share: ``w``.
+        upward_drift: ``o`` of the layer groups in ``drifting``; the others have none.
+
+    Attributes:
+        drifting: names of layer groups whose rates have an upper bound that their weights set: without one a drift
+            would have no end.
     """
 
     def __init__(
@@ -62,6 +82,7 @@ class LogAdamRule:
     ) -> None:
         self.hyper_lr, self.decay = hyper_lr, decay
         self.common_share, self.upward_drift = common_share, upward_drift
+        self.drifting: Collection[str] = ()
         self._moments: dict[str, Moments] = {}
 
     def propose(self, lrs: Mapping[str, float], measured: Mapping[str, Measurement]) -> dict[str, float]:
@@ -71,15 +92,21 @@ class LogAdamRule:
             mean = sum(agreements.values()) / len(agreements)
             common = self._moved(COMMON, 1.0, mean, self.common_share)
         return {
-            name: common * self._moved(name, lrs[name], agreement, 1 - self.common_share)
+            name: common * self._drift(name) * self._moved(name, lrs[name], agreement, 1 - self.common_share)
             for name, agreement in agreements.items()
         }
 
     def _moved(self, name: str, lr: float, agreement: float, share: float) -> float:
         moments = self._moments.get(name, Moments())
-        hyper_lr = share * decayed_hyper_lr(self.hyper_lr, moments.steps, self.decay)
-        lr, self._moments[name] = log_adam_update(lr, agreement, hyper_lr, moments, upward_drift=self.upward_drift)
+        lr, self._moments[name] = log_adam_update(lr, agreement, share * self._hyper_lr(moments), moments)
         return lr
+
+    def _drift(self, name: str) -> float:
+        hyper_lr = self._hyper_lr(self._moments.get(name, Moments()))
+        return math.exp(hyper_lr * self.upward_drift) if name in self.drifting else 1.0
+
+    def _hyper_lr(self, moments: Moments) -> float:
+        return decayed_hyper_lr(self.hyper_lr, moments.steps, self.decay)
 
     def state_dict(self) -> dict[str, list[float]]:
         return {name: list(moments) for name, moments in self._moments.items()}

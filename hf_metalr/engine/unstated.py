@@ -22,7 +22,7 @@ class UnstatedRate(float):
             return float(value)  # type: ignore[return-value]
         return super().__new__(cls, TRANSFORMERS_DEFAULT)
 
-    def __reduce__(self) -> str:  # type: ignore[override]
+    def __reduce__(self) -> str:
         return "UNSTATED"
 
     def __repr__(self) -> str:

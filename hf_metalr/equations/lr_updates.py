@@ -41,9 +41,8 @@ def log_adam_update(
     beta1: float = 0.9,
     beta2: float = 0.99,
     epsilon: float = 1e-8,
-    upward_drift: float = 0.0,
 ) -> tuple[float, Moments]:
-    """Return ``α exp(−β (m̂/(√v̂ + ε) − o))`` and the new moments: Adam on ``ln α``, with a drift ``o``.
+    """Return ``α exp(−β m̂/(√v̂ + ε))`` and the new moments: Adam on ``ln α``.
 
     The input is ``s = ⟨∇_j L_meta(θ̂), Δ_j⟩ / (‖g_j‖ ‖Δ_j‖)``, kept within [−1, 1]: the hypergradient in ln α, freed of
     the scales of gradient and displacement (``g``: the gradient that the optimizer used). Its running second moment
@@ -58,10 +57,6 @@ def log_adam_update(
         beta1: decay of the first moment.
         beta2: decay of the second moment; shorter than Adam's 0.999 since fine-tuning takes hundreds of steps.
         epsilon: keeps the quotient finite where no agreement was ever seen.
-        upward_drift: ``o``. A gradient sees the noise of the steps just taken, which asks for smaller rates whatever
-            they are. Under a constant rate that is right: the rate has to fall in the end. A schedule that decays does
-            this by itself, and the pull downwards comes on top: ``o`` takes it off, so that a rate falls only where
-            the agreement says so at more than this share of its scale.
 
     >>> lr, moments = log_adam_update(0.1, agreement=-0.3, hyper_lr=0.03, moments=Moments())
     >>> round(lr / 0.1, 6) == round(math.exp(0.03), 6)
@@ -72,7 +67,7 @@ def log_adam_update(
     steps = moments.steps + 1
     corrected_first = first / (1 - beta1**steps)
     corrected_second = second / (1 - beta2**steps)
-    change = -hyper_lr * (corrected_first / (math.sqrt(corrected_second) + epsilon) - upward_drift)
+    change = -hyper_lr * corrected_first / (math.sqrt(corrected_second) + epsilon)
     return lr * math.exp(change), Moments(first, second, steps)
 
 

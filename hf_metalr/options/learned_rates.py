@@ -65,7 +65,7 @@ class LearnedRateOptions:
         metadata={
             "help": "A rate falls only where its evidence says so at more than this share of its scale, and rises "
             "otherwise ('log_adam' only, 0 to 1); by default 0.5 under a schedule that decays, since its decay comes "
-            "on top of what is learned, and 0 under one that does not."
+            "on top of what is learned, and 0 under one that does not. Acts within a trust region alone."
         },
     )
     meta_horizon: int | None = field(

@@ -105,8 +105,10 @@ def _heads(groups: Sequence[LayerRate], profile: TransferabilityProfile | None) 
 
 def _settings(learned: LearnedRates) -> dict[str, str]:
     named = {key: getattr(learned, key) for key in ("meta_estimator", "lr_update", "optimizer", "seed")}
-    settings = {key: "not stated" if value is None else value for key, value in learned.settings.items()}
-    return {key: str(value) for key, value in (named | settings).items() if value is not None}
+    settings = named | dict(learned.settings)
+    if "learning_rate" in settings and settings["learning_rate"] is None:
+        settings["learning_rate"] = "not stated"
+    return {key: str(value) for key, value in settings.items() if value is not None}
 
 
 def _facts(learned: LearnedRates | None, config: Mapping[str, Any]) -> dict[str, str]:

@@ -102,7 +102,8 @@ class MetaLRTrainingArguments(LearnedRateOptions, TrainingArguments):
         return cls(output_dir=output_dir, **(published | overrides))
 
     def __post_init__(self) -> None:
-        if self.learning_rate is None:  # as `to_dict` says it
+        stated: Any = self.learning_rate
+        if stated is None:  # as `to_dict` says it
             self.learning_rate = UNSTATED
         self._require_numbers()
         require_choice("meta_estimator", self.meta_estimator, _ESTIMATORS)

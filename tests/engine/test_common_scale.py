@@ -48,11 +48,32 @@ def test_the_share_s_moments_are_saved_and_restored() -> None:
     assert other.propose(lrs, _measured(a=0.1, b=0.2)) == one.propose(lrs, _measured(a=0.1, b=0.2))
 
 
-def test_under_a_drift_rates_fall_only_on_clear_evidence() -> None:
-    # n = m̂/√v̂ is 1 for evidence that never changes its sign, and 0 for evidence that always does.
-    moved = log_adam_update(1e-3, 0.3, 0.1, Moments(), upward_drift=0.5)[0]
-    assert moved == pytest.approx(1e-3 * math.exp(-0.05))
-    assert log_adam_update(1e-3, 0.0, 0.1, Moments(), upward_drift=0.5)[0] == pytest.approx(1e-3 * math.exp(0.05))
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_under_a_drift_rates_fall_only_on_clear_evidence(share: float) -> None:
+    # At the first step n = m̂/√v̂ is the sign of the agreement.
+    rule = LogAdamRule(0.1, common_share=share, upward_drift=0.5)
+    rule.drifting = ["a"]
+    lrs = rule.propose({"a": 1e-3, "free": 1e-3}, _measured(a=0.3, free=0.3))
+    assert lrs["a"] == pytest.approx(1e-3 * math.exp(-0.05))
+    assert lrs["free"] == pytest.approx(1e-3 * math.exp(-0.1))
+
+
+def test_rates_without_a_region_do_not_drift() -> None:
+    # catches: a rate without a bound of its weights that climbs to max_lr whatever the gradients say
+    model = _model()
+    config = MetaLRConfig(upward_drift=0.5, hyper_lr=1e-6)
+    for optimizer, drifts in (
+        (torch.optim.AdamW(model.parameters(), lr=1e-4), True),
+        (torch.optim.SGD(model.parameters(), lr=1e-4), False),
+    ):
+        engine = MetaLR(model, optimizer, config=config)
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(torch.randn(8, 40)).square().sum().backward()
+            optimizer.step()
+        assert (set(engine._rule.drifting) == set(engine.learning_rates)) is drifts
+        assert bool(engine._rule.drifting) is drifts
+        engine.detach()
 
 
 @pytest.mark.parametrize(
