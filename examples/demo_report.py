@@ -71,8 +71,8 @@ def write_card(folder: Path, train_size: int, results: Results, chosen: str) -> 
         dataset_name="PneumoniaMNIST",
         dataset_text=f"Trained on {train_size} of the 4708 training images, class-stratified. {facts.dataset_text}",
         results=results[METALR],
-        remarks=f"Plain fine-tuning at the rate that validation chooses of {len(results) - 2} ({chosen}), with the same "
-        f"steps and seed, on the test split: {plain}. "
+        remarks=f"Plain fine-tuning at the rate that validation chooses of {len(results) - 2} ({chosen}), with the "
+        f"same steps and seed, on the test split: {plain}. "
         "One run each: differences of a few hundredths are noise. Not for clinical use.",
     )
     path = folder / "README.md"
