@@ -35,7 +35,7 @@ from hf_metalr.engine.checks import (
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.displacements import Displacements
 from hf_metalr.engine.joining import Newcomers, adopt
-from hf_metalr.engine.measurement import Measurement, averaged, describe
+from hf_metalr.engine.measurement import Measurement, averaged, describe, telling
 from hf_metalr.engine.meta_step import MetaStep
 from hf_metalr.engine.no_trace import hidden_gradients, isolated_rng, kept_buffers, mixed_seed
 from hf_metalr.engine.rates import base_lrs, drop_base_keys, effective_lrs, set_base_lr, settle_base_lrs
@@ -267,17 +267,6 @@ class MetaLR(Resumable):
         for group in self.optimizer.param_groups:
             yield from group["params"]
 
-    def _evidence(self, measured: dict[str, Measurement]) -> dict[str, Measurement]:
-        """Return the measurements that say something, of layer groups whose rates are not held.
-
-        Exactly 0: no gradient or no displacement, which is no evidence, not evidence for standing still.
-        """
-        return {
-            name: measurement
-            for name, measurement in measured.items()
-            if measurement.lr > 0 and measurement.log_hypergradient != 0 and name not in self.held_groups
-        }
-
     def _move_rates(self, measured: dict[str, Measurement], meta_loss: float | None) -> None:
         """Move every rate that is not held; none if a measurement is not finite on some process."""
         finite = all(math.isfinite(measurement.log_hypergradient) for measurement in measured.values())
@@ -285,7 +274,7 @@ class MetaLR(Resumable):
         if finite:
             lrs = self.learning_rates
             self._rule.drifting = [name for name in lrs if self.lr_bounds[name] != self.wide_bounds]
-            for name, proposed in self._rule.propose(lrs, self._evidence(measured)).items():
+            for name, proposed in self._rule.propose(lrs, telling(measured, self.held_groups)).items():
                 bounded = bound_lr(proposed, lrs[name], *self.lr_bounds[name], self.config.max_lr_change)
                 set_base_lr(self.optimizer, self.scheduler, name, bounded)
         if self.on_meta_step is not None:

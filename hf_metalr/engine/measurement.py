@@ -1,7 +1,7 @@
 """What one meta step measures: three sums per layer group, averaged over processes and read."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,18 @@ def averaged(
         for name, dot, gradient_square, displacement_square in zip(
             displacements.parameters, *sums.tolist(), strict=True
         )
+    }
+
+
+def telling(measured: Mapping[str, Measurement], held_groups: Collection[str]) -> dict[str, Measurement]:
+    """Return the measurements that say something, of layer groups whose rates are not held.
+
+    Exactly 0: no gradient or no displacement, which is no evidence, not evidence for standing still.
+    """
+    return {
+        name: measurement
+        for name, measurement in measured.items()
+        if measurement.lr > 0 and measurement.log_hypergradient != 0 and name not in held_groups
     }
 
 
