@@ -16,7 +16,6 @@ LRUpdateName = Literal["proportional", "log_adam"]
 DEFAULT_HYPER_LR: dict[str, float] = {"proportional": 0.1, "log_adam": 0.2}
 DEFAULT_HYPER_LR_DECAY = 20.0
 DEFAULT_HORIZON = 5
-DEFAULT_COMMON_SHARE = 0.5
 
 # The paper's bounds. A start outside of them widens them, and leaves what is learned the room that a start at 1e-3 has.
 DEFAULT_LR_BOUNDS = Bounds(1e-6, 1e-2)
@@ -39,7 +38,7 @@ class MetaLRConfig:
             ``β``.
         common_share: share of ``β`` that moves the scale of all rates by the mean agreement of all layers; the rest
             moves every rate by its own ("log_adam" only). 0: every layer for itself. 1: one scale, the proportions
-            between layers stay those of the start. None takes 0.5 there.
+            between layers stay those of the start. `MetaLRTrainer` sets it by the schedule.
         upward_drift: ``o``: a rate falls only where its evidence says so at more than this share of its scale, and
             rises otherwise, to the upper bound of its trust region ("log_adam" only; without a region it does nothing).
             For schedules that decay, whose decay comes on top of what is learned; `MetaLRTrainer` sets it by the
@@ -66,7 +65,7 @@ class MetaLRConfig:
     lr_update: LRUpdateName = "log_adam"
     hyper_lr: float | None = None
     hyper_lr_decay: float | None = None
-    common_share: float | None = None
+    common_share: float = 0.0
     upward_drift: float = 0.0
     horizon: int | None = None
     meta_every: int = 1
@@ -96,7 +95,7 @@ class MetaLRConfig:
                 "must be above 0 (meta steps) and needs lr_update='log_adam'; "
                 f"found {self.hyper_lr_decay!r} with lr_update={self.lr_update!r}.",
             )
-        if self.common_share is not None and not (0 <= self.common_share <= 1 and self.lr_update == "log_adam"):
+        if not 0 <= self.common_share <= 1 or (self.common_share and self.lr_update != "log_adam"):
             raise InputError(
                 "common_share",
                 "must lie in [0, 1] and needs lr_update='log_adam'; "
@@ -178,13 +177,6 @@ class MetaLRConfig:
         if self.hyper_lr_decay is None and self.lr_update == "log_adam":
             return DEFAULT_HYPER_LR_DECAY
         return self.hyper_lr_decay
-
-    @property
-    def effective_common_share(self) -> float:
-        """``common_share``, or its default where none was given; 0 where the rule has no common scale."""
-        if self.common_share is not None:
-            return self.common_share
-        return DEFAULT_COMMON_SHARE if self.lr_update == "log_adam" else 0.0
 
     @property
     def effective_hyper_lr(self) -> float:

@@ -120,5 +120,5 @@ def make_rule(config: MetaLRConfig) -> UpdateRule:
     if config.lr_update == "proportional":
         return ProportionalRule(config.effective_hyper_lr)
     return LogAdamRule(
-        config.effective_hyper_lr, config.effective_hyper_lr_decay, config.effective_common_share, config.upward_drift
+        config.effective_hyper_lr, config.effective_hyper_lr_decay, config.common_share, config.upward_drift
     )

@@ -57,7 +57,8 @@ class LearnedRateOptions:
         default=None,
         metadata={
             "help": "Share of the hyper-LR that moves all rates together, by the mean evidence of all layers; the rest "
-            "moves every rate by its own ('log_adam' only, 0 to 1); by default 0.5."
+            "moves every rate by its own ('log_adam' only, 0 to 1); by default 0.5 under a schedule that decays, and 0 "
+            "under one that does not."
         },
     )
     upward_drift: float | None = field(

@@ -44,7 +44,8 @@ _OPTIONAL_NUMBERS = (
     "max_lr",
 )
 
-# Of the hyper-LR, under a schedule that decays (docs/benchmarks.md, "How the defaults were found").
+# Under a schedule that decays (benchmarks/accuracy/NOTES.md, section 7); both are 0 under one that does not.
+DECAYING_SHARE = 0.5
 DECAYING_DRIFT = 0.5
 _WITHOUT_DECAY = ("constant", "constant_with_warmup", "reduce_lr_on_plateau", "greedy")
 
@@ -139,8 +140,8 @@ class MetaLRTrainingArguments(LearnedRateOptions, TrainingArguments):
             lr_update=self.lr_update,  # type: ignore[arg-type]  # checked by MetaLRConfig
             hyper_lr=self.hyper_lr,
             hyper_lr_decay=self.hyper_lr_decay,
-            common_share=self.common_share,
-            upward_drift=self._upward_drift(),
+            common_share=self._under_decay(self.common_share, DECAYING_SHARE),
+            upward_drift=self._under_decay(self.upward_drift, DECAYING_DRIFT),
             horizon=self.meta_horizon,
             meta_every=self.meta_every,
             min_lr=self.min_lr,
@@ -149,11 +150,11 @@ class MetaLRTrainingArguments(LearnedRateOptions, TrainingArguments):
             trust_region=self.trust_region,
         )
 
-    def _upward_drift(self) -> float:
-        if self.upward_drift is not None:
-            return self.upward_drift
+    def _under_decay(self, given: float | None, default: float) -> float:
+        if given is not None:
+            return given
         schedule = str(getattr(self.lr_scheduler_type, "value", self.lr_scheduler_type))
-        return DECAYING_DRIFT if self.lr_update == "log_adam" and schedule not in _WITHOUT_DECAY else 0.0
+        return default if self.lr_update == "log_adam" and schedule not in _WITHOUT_DECAY else 0.0
 
     def _require_numbers(self) -> None:
         """YAML reads 1e-3 as text, and text would fail later in words of its own."""

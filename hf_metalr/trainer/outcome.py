@@ -213,7 +213,7 @@ def _in_force(engine: MetaLR) -> dict[str, Setting]:
     return {
         "hyper_lr": config.effective_hyper_lr,
         **({} if decay is None else {"hyper_lr_decay": _setting(decay)}),
-        **({"common_share": config.effective_common_share} if config.lr_update == "log_adam" else {}),
+        **({"common_share": config.common_share, "upward_drift": config.upward_drift} if decay is not None else {}),
         "meta_horizon": config.effective_horizon,
         "min_lr": engine.wide_bounds.low,
         "max_lr": engine.wide_bounds.high,

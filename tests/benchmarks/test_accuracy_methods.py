@@ -183,7 +183,7 @@ def test_replayed_rates_are_constant_and_shuffling_deals_out_the_same_ones(tmp_p
 )
 def test_a_variant_that_the_package_has_is_the_package_s(tmp_path: Path, ours: dict, under_trial: dict) -> None:
     network, variant = make_convnext(), make_convnext()
-    METHODS["metalr"](make_task(tmp_path / "a", "metalr", network, settings=LEARNED | {"common_share": 0.0} | ours))
+    METHODS["metalr"](make_task(tmp_path / "a", "metalr", network, settings=LEARNED | ours))
     (tmp_path / "b").mkdir()
     METHODS["variant"](make_task(tmp_path / "b", "variant", variant, settings={"hyper_lr": 0.1} | under_trial))
     assert all(torch.equal(value, weights(variant)[name]) for name, value in weights(network).items())

@@ -130,4 +130,6 @@ def test_the_trainer_s_defaults_are_the_engine_s(tmp_path: Path) -> None:
     ],
 )
 def test_rates_drift_upwards_under_a_schedule_that_decays(tmp_path: Path, settings: dict, drift: float) -> None:
-    assert MetaLRTrainingArguments(str(tmp_path), use_cpu=True, **settings).metalr_config().upward_drift == drift
+    config = MetaLRTrainingArguments(str(tmp_path), use_cpu=True, **settings).metalr_config()
+    assert config.upward_drift == drift
+    assert config.common_share == (0.5 if drift else 0.0)

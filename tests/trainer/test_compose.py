@@ -81,7 +81,6 @@ def test_the_mixin_makes_an_sft_trainer_learn_rates(tmp_path: Path, estimator: s
             output_dir=str(tmp_path / estimator),
             meta_estimator=estimator,
             lr_update="log_adam",
-            common_share=0.0,  # in four steps the layers are to part
             lr_scheduler_type="constant",
             max_steps=4,
             learning_rate=1.5e-5,
