@@ -175,6 +175,11 @@ class MetaLR(Resumable):
             expand_scheduler(scheduler, self._parents)
         return scheduler
 
+    @property
+    def groups_in_region(self) -> list[str]:
+        """Names of the layer groups whose rates have bounds that their weights set, input to output."""
+        return [name for name in self.learning_rates if self.lr_bounds[name] != self.wide_bounds]
+
     def forget_displacement(self) -> None:
         """Leave the last step unmeasured; call it after changing parameters other than by the optimizer's steps."""
         self._displacements.clear()
@@ -273,7 +278,7 @@ class MetaLR(Resumable):
         self.skipped += not finite
         if finite:
             lrs = self.learning_rates
-            self._rule.drifting = [name for name in lrs if self.lr_bounds[name] != self.wide_bounds]
+            self._rule.drifting = self.groups_in_region
             for name, proposed in self._rule.propose(lrs, telling(measured, self.held_groups)).items():
                 bounded = bound_lr(proposed, lrs[name], *self.lr_bounds[name], self.config.max_lr_change)
                 set_base_lr(self.optimizer, self.scheduler, name, bounded)

@@ -9,7 +9,6 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.utils import logging
 
 from hf_metalr.engine import UNSTATED, MetaLR
-from hf_metalr.engine.trust_region import has_trust_region
 
 logger = logging.get_logger(__name__)
 
@@ -47,23 +46,27 @@ def describe_moved_rates(wanted: Mapping[str, float], rates: Mapping[str, float]
     return f"Initial learning rate {_span(wanted.values())}: {'; '.join(parts)} (trust_region)."
 
 
-def describe_chosen_rates(rates: Mapping[str, float], chosen: bool) -> str:
+def describe_chosen_rates(rates: Mapping[str, float], chosen: Collection[str]) -> str:
     """Say in one line where the rates start that nobody has stated.
 
     Args:
         rates: those of all layer groups, as they are now.
-        chosen: whether they were chosen from the weights.
+        chosen: the layer groups whose rates were chosen from the weights.
 
-    >>> describe_chosen_rates({"stem": 1e-3, "head": 8e-4}, chosen=True)
-    'No learning rate was stated: 2 layer groups start at 8.0e-04 to 1.0e-03, chosen from the weights.'
+    >>> describe_chosen_rates({"stem": 1e-3, "head": 8e-4}, ["stem", "head"])
+    'No learning rate was stated: 2 of 2 layer groups start at 8.0e-04 to 1.0e-03, chosen from the weights.'
     """
-    where = f"No learning rate was stated: {len(rates)} layer groups start at {_span(rates.values())}"
+    parts, others = [], [lr for name, lr in rates.items() if name not in chosen]
     if chosen:
-        return f"{where}, chosen from the weights."
-    return (
-        f"{where}, Transformers' default. None could be chosen from the weights, which takes an optimizer of Adam's "
-        "kind and trust_region=True. State learning_rate if you know a better one."
-    )
+        where = _span([rates[name] for name in chosen])
+        parts.append(f"{len(chosen)} of {len(rates)} layer groups start at {where}, chosen from the weights")
+    if others:
+        parts.append(
+            f"{len(others)} of {len(rates)} at {_span(others)}, Transformers' default, since none could be chosen: "
+            "that takes an optimizer of Adam's kind, trust_region=True and weights that are no adapters. State "
+            "learning_rate if you know a better one"
+        )
+    return f"No learning rate was stated: {'; '.join(parts)}."
 
 
 def _span(rates: Collection[float]) -> str:
@@ -84,8 +87,7 @@ class MovedRatesNote(TrainerCallback):
         if not state.is_world_process_zero:
             return
         if args.learning_rate is UNSTATED and args.init_lrs is None:
-            chosen = has_trust_region(engine.optimizer, engine.config)
-            logger.warning(describe_chosen_rates(engine.learning_rates, chosen))
+            logger.warning(describe_chosen_rates(engine.learning_rates, engine.groups_in_region))
         elif engine.moved_at_start:
             logger.warning(describe_moved_rates(engine.moved_at_start, engine.learning_rates))
 

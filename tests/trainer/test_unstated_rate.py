@@ -10,9 +10,9 @@ from transformers import HfArgumentParser
 
 from hf_metalr import UNSTATED, MetaLRTrainer, MetaLRTrainingArguments
 from hf_metalr.hub.usage import training_code
-from hf_metalr.trainer.console import MovedRatesNote
+from hf_metalr.trainer.console import MovedRatesNote, describe_chosen_rates
 from hf_metalr.trainer.outcome import learned_rates_of
-from tests.trainer.tiny import Images, make_vit
+from tests.trainer.tiny import Images, Texts, make_bert, make_vit
 
 
 def _trainer(tmp_path: Path, trainer_class: type = MetaLRTrainer, **settings) -> MetaLRTrainer:
@@ -75,6 +75,30 @@ def test_one_line_tells_where_unstated_rates_start(tmp_path: Path, settings: dic
     if "default" in words:
         assert set(rates.values()) == {5e-5}
     assert any(isinstance(callback, MovedRatesNote) for callback in trainer.callback_handler.callbacks)
+
+
+def test_adapters_are_told_to_start_at_the_default_and_the_head_beside_them_at_a_chosen_rate() -> None:
+    said = describe_chosen_rates({"layer.0": 5e-5, "layer.1": 5e-5, "head": 2e-3}, ["head"])
+    assert "1 of 3 layer groups start at 2.0e-03, chosen from the weights; 2 of 3 at 5.0e-05" in said
+    assert "State learning_rate" in said
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # from PEFT
+def test_of_adapters_the_head_alone_starts_at_a_chosen_rate_and_the_user_is_told(tmp_path: Path, monkeypatch) -> None:
+    # catches: adapters at Transformers' default that are said to start at a rate chosen from the weights
+    peft = pytest.importorskip("peft")
+    told: list[str] = []
+    monkeypatch.setattr("hf_metalr.trainer.console.logger.warning", told.append)
+    config = peft.LoraConfig(r=2, target_modules=["query"], modules_to_save=["classifier"])
+    model = peft.get_peft_model(make_bert(), config)
+    args = MetaLRTrainingArguments(str(tmp_path), use_cpu=True, report_to="none", max_steps=2, save_strategy="no")
+    trainer = MetaLRTrainer(model, args, train_dataset=Texts(16))
+    trainer.create_optimizer()
+    assert trainer.metalr.groups_in_region == ["head"]
+    assert {lr for name, lr in trainer.learning_rates.items() if name != "head"} == {5e-5}
+    trainer.train()
+    assert "1 of 3 layer groups start at" in told[0]
+    assert "2 of 3 at 5.0e-05, Transformers' default" in told[0]
 
 
 def test_the_value_survives_copies_pickles_and_parsers_and_nothing_else(tmp_path: Path) -> None:
