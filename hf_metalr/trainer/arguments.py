@@ -58,8 +58,8 @@ class MetaLRTrainingArguments(LearnedRateOptions, TrainingArguments):
     """`transformers.TrainingArguments` plus the settings of the learned rates; one default of the parent changes.
 
     ``learning_rate`` need not be stated: then every layer group starts at a rate that is chosen from the network's
-    weights (`hf_metalr.engine.initial_rates`). A rate that is stated is where every layer group starts, or the nearest
-    to it within ``trust_region``. The schedule multiplies the learned rates either way.
+    weights (`hf_metalr.engine.trust_region.choose_unstated`). A rate that is stated is where every layer group starts,
+    or the nearest to it within ``trust_region``. The schedule multiplies the learned rates either way.
 
     Raises:
         InputError: a setting is unknown or out of range; the message names it, the rule, what was found and a way out.
