@@ -52,6 +52,15 @@ def unstated_groups(optimizer: Optimizer) -> list[str]:
     return [name for name, _, group in learned_groups(optimizer) if group.get("initial_lr", group["lr"]) is UNSTATED]
 
 
+def make_numbers_plain(optimizer: Optimizer, scheduler: object | None) -> None:
+    """Put a plain number wherever `UNSTATED` is left: torch would refuse to load a checkpoint that holds it."""
+    for group in optimizer.param_groups:
+        group.update({key: float(UNSTATED) for key, value in group.items() if value is UNSTATED})
+    for name in ("base_lrs", "_last_lr"):
+        if isinstance(values := getattr(scheduler, name, None), list):
+            setattr(scheduler, name, [float(UNSTATED) if value is UNSTATED else value for value in values])
+
+
 def effective_lrs(optimizer: Optimizer) -> dict[str, float]:
     """Return the rate, schedule included, that the next optimizer step uses for every layer group."""
     return {name: float(group["lr"]) for name, _, group in learned_groups(optimizer)}

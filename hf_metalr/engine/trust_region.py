@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from hf_metalr.engine.config import MetaLRConfig
-from hf_metalr.engine.rates import base_lrs, set_base_lr, unstated_groups
+from hf_metalr.engine.rates import base_lrs, make_numbers_plain, set_base_lr, unstated_groups
 from hf_metalr.engine.unstated import UNSTATED
 from hf_metalr.equations import Bounds, head_bounds, relative_bounds, weight_size
 from hf_metalr.layer_groups import LayerGroup
@@ -62,13 +62,13 @@ def choose_unstated(
     schedule then lowers. Where no region acts (optimizers of other kinds, adapters) a rate that nobody stated stays
     what it is in numbers, Transformers' default.
     """
-    unstated = unstated_groups(optimizer)
-    if not unstated or not has_trust_region(optimizer, config):
-        return {}
-    bounds = lr_bounds(model, optimizer, layer_groups, config)
-    chosen = {name: bounds[name].high for name in unstated if bounds[name] != config.bounds_from([UNSTATED])}
+    unstated, chosen = unstated_groups(optimizer), {}
+    if unstated and has_trust_region(optimizer, config):
+        bounds = lr_bounds(model, optimizer, layer_groups, config)
+        chosen = {name: bounds[name].high for name in unstated if bounds[name] != config.bounds_from([UNSTATED])}
     for name, lr in chosen.items():
         set_base_lr(optimizer, scheduler, name, lr)
+    make_numbers_plain(optimizer, scheduler)
     return chosen
 
 

@@ -83,6 +83,16 @@ def test_adapters_are_told_to_start_at_the_default_and_the_head_beside_them_at_a
     assert "State learning_rate" in said
 
 
+@pytest.mark.parametrize("settings", [{}, {"optim": "sgd"}, {"trust_region": False}])
+def test_a_run_without_a_stated_rate_resumes(tmp_path: Path, settings: dict) -> None:
+    # catches: the marker itself in optimizer.pt, which torch refuses to load
+    settings = settings | {"max_steps": 4, "save_strategy": "steps", "save_steps": 2}
+    _trainer(tmp_path, **settings).train()
+    resumed = _trainer(tmp_path, **settings)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
+    assert resumed.state.global_step == 4
+
+
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # from PEFT
 def test_of_adapters_the_head_alone_starts_at_a_chosen_rate_and_the_user_is_told(tmp_path: Path, monkeypatch) -> None:
     # catches: adapters at Transformers' default that are said to start at a rate chosen from the weights
