@@ -86,10 +86,10 @@ def test_adapters_are_told_to_start_at_the_default_and_the_head_beside_them_at_a
 @pytest.mark.parametrize("settings", [{}, {"optim": "sgd"}, {"trust_region": False}])
 def test_a_run_without_a_stated_rate_resumes(tmp_path: Path, settings: dict) -> None:
     # catches: the marker itself in optimizer.pt, which torch refuses to load
-    settings = settings | {"max_steps": 4, "save_strategy": "steps", "save_steps": 2}
+    settings = settings | {"max_steps": 4, "save_strategy": "steps", "save_steps": 1}
     _trainer(tmp_path, **settings).train()
     resumed = _trainer(tmp_path, **settings)
-    resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
+    resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-1"))  # before a rate has moved
     assert resumed.state.global_step == 4
 
 
