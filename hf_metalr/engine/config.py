@@ -43,6 +43,9 @@ class MetaLRConfig:
             rises otherwise, to the upper bound of its trust region ("log_adam" only; without a region it does nothing).
             For schedules that decay, whose decay comes on top of what is learned; `MetaLRTrainer` sets it by the
             schedule. 0: rises and falls alike.
+        kept_head: the head was trained for this task before, and so were all layers: one scale is learned for all of
+            them, and in the first steps by how much each differs (`hf_metalr.engine.kept_head`), instead of
+            ``common_share`` and ``upward_drift``. Acts within a trust region alone. `MetaLRTrainer` looks at the head.
         horizon: ``K``, over how many past steps the displacement is measured ("next_batch" with "log_adam" and
             ``meta_every=1`` only): it reaches back to an anchor that follows the parameters by ``1/K`` of the way at
             every step. 1 is the last step alone, most of which is noise. None takes 5 where it can.
@@ -67,6 +70,7 @@ class MetaLRConfig:
     hyper_lr_decay: float | None = None
     common_share: float = 0.0
     upward_drift: float = 0.0
+    kept_head: bool = False
     horizon: int | None = None
     meta_every: int = 1
     min_lr: float | None = None
@@ -112,6 +116,12 @@ class MetaLRConfig:
                 "min_lr",
                 "and max_lr must satisfy 0 < min_lr <= max_lr and be finite; "
                 f"found min_lr={self.min_lr!r}, max_lr={self.max_lr!r}.",
+            )
+        if not isinstance(self.kept_head, bool) or (self.kept_head and self.lr_update != "log_adam"):
+            raise InputError(
+                "kept_head",
+                "must be True or False, and True needs lr_update='log_adam'; "
+                f"found {self.kept_head!r} with lr_update={self.lr_update!r}.",
             )
         if not isinstance(self.trust_region, bool):
             raise InputError("trust_region", f"must be True or False; found {self.trust_region!r}.")

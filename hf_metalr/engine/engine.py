@@ -35,12 +35,12 @@ from hf_metalr.engine.checks import (
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.displacements import Displacements
 from hf_metalr.engine.joining import Newcomers, adopt
+from hf_metalr.engine.kept_head import make_rule, settled, with_room_below
 from hf_metalr.engine.measurement import Measurement, averaged, describe, telling
 from hf_metalr.engine.meta_step import MetaStep
 from hf_metalr.engine.no_trace import hidden_gradients, isolated_rng, kept_buffers, mixed_seed
 from hf_metalr.engine.rates import base_lrs, drop_base_keys, effective_lrs, set_base_lr, settle_base_lrs
 from hf_metalr.engine.resuming import Resumable
-from hf_metalr.engine.rules import make_rule
 from hf_metalr.engine.schedulers import bare_optimizer, bare_scheduler
 from hf_metalr.engine.trust_region import choose_unstated, lr_bounds, move_into_bounds
 from hf_metalr.engine.written_rates import WrittenRates
@@ -115,8 +115,8 @@ class MetaLR(Resumable):
         seed: int = 0,
         rank: int = 0,
     ) -> None:
-        self.config = config or MetaLRConfig()
         optimizer = bare_optimizer(optimizer)
+        self.config = settled(config or MetaLRConfig(), optimizer)
         require_supported(optimizer)
         require_unattached(optimizer)
         if self.config.estimator == "lookahead" and meta_loss is None:
@@ -145,10 +145,12 @@ class MetaLR(Resumable):
         self.wide_bounds = self.config.bounds_from(self.first_lrs.values())
         self.lr_bounds = lr_bounds(model, optimizer, self.layer_groups, self.config)
         self.moved_at_start = move_into_bounds(optimizer, self._scheduler, self.lr_bounds)
+        if self.config.kept_head:
+            self.lr_bounds = with_room_below(self.lr_bounds, self.groups_in_region)
         self._newcomers = Newcomers(model, optimizer)
         self._written = WrittenRates(optimizer, self.first_lrs)
         self._written.follow(self._scheduler, base_lrs(optimizer))
-        self._rule = make_rule(self.config)
+        self._rule = make_rule(self.config, self.layer_groups)
         self._displacements = Displacements(optimizer)
         self._gradient_squares = torch.empty(0)
         self._hooks = [
@@ -278,7 +280,7 @@ class MetaLR(Resumable):
         self.skipped += not finite
         if finite:
             lrs = self.learning_rates
-            self._rule.drifting = self.groups_in_region
+            self._rule.region = {name: self.lr_bounds[name] for name in self.groups_in_region}
             for name, proposed in self._rule.propose(lrs, telling(measured, self.held_groups)).items():
                 bounded = bound_lr(proposed, lrs[name], *self.lr_bounds[name], self.config.max_lr_change)
                 set_base_lr(self.optimizer, self.scheduler, name, bounded)

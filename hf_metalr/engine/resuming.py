@@ -1,5 +1,6 @@
 """What a resumed run needs of the engine beside the optimizer's and the scheduler's own state."""
 
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -14,6 +15,7 @@ from hf_metalr.engine.checks import (
 )
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.displacements import Displacements
+from hf_metalr.engine.kept_head import make_rule
 from hf_metalr.engine.rates import base_lrs
 from hf_metalr.engine.rules import UpdateRule
 from hf_metalr.engine.trust_region import resumed_bounds
@@ -51,6 +53,7 @@ class Resumable:
             "learning_rates": self.learning_rates,  # to check against: they are restored from the optimizer's state
             "step": self.step,
             "skipped": self.skipped,
+            "kept_head": self.config.kept_head,  # by now its biases say nothing
             "lr_bounds": {name: list(bounds) for name, bounds in self.lr_bounds.items()},
             "written": self._written.state_dict(),
             "rule": self._rule.state_dict(),
@@ -72,6 +75,8 @@ class Resumable:
         self.step, self.skipped = state["step"], state["skipped"]
         self.lr_bounds = resumed_bounds(state["lr_bounds"], self.optimizer, self.config)
         self._written.load_state_dict(state["written"])
+        self.config = replace(self.config, kept_head=state["kept_head"])
+        self._rule = make_rule(self.config, self.layer_groups)
         self._rule.load_state_dict(state["rule"])
         self._displacements.load_state_dict(state["displacements"], self.model)
 

@@ -1,12 +1,11 @@
 """Rate-update rules with their state; the equations are in `hf_metalr.equations.lr_updates`."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
-from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.measurement import Measurement
-from hf_metalr.equations import Moments, decayed_hyper_lr, log_adam_update, proportional_update
+from hf_metalr.equations import Bounds, Moments, decayed_hyper_lr, log_adam_update, proportional_update
 from hf_metalr.errors import InputError
 
 # Under which the moments of the common scale are kept, beside those of the layer groups.
@@ -16,7 +15,7 @@ COMMON = "*"
 class UpdateRule(Protocol):
     """Proposes the next base rates; bounds are applied by the engine."""
 
-    drifting: Collection[str]
+    region: Mapping[str, Bounds]
 
     def propose(self, lrs: Mapping[str, float], measured: Mapping[str, Measurement]) -> dict[str, float]:
         """Return the rates that the rule proposes in place of ``lrs``, for the layer groups that were measured."""
@@ -33,7 +32,7 @@ class ProportionalRule:
 
     def __init__(self, hyper_lr: float) -> None:
         self.hyper_lr = hyper_lr
-        self.drifting: Collection[str] = ()
+        self.region: Mapping[str, Bounds] = {}
 
     def propose(self, lrs: Mapping[str, float], measured: Mapping[str, Measurement]) -> dict[str, float]:
         return {
@@ -70,11 +69,10 @@ class LogAdamRule:
         hyper_lr: ``β``.
         decay: ``τ``, in ``β_t = β / √(1 + t/τ)``; None keeps ``β``.
         common_share: ``w``.
-        upward_drift: ``o`` of the layer groups in ``drifting``; the others have none.
+        upward_drift: ``o`` of the layer groups in ``region``; the others have none.
 
     Attributes:
-        drifting: names of layer groups whose rates have an upper bound that their weights set: without one a drift
-            would have no end.
+        region: bounds of the layer groups whose weights set them. Without an upper bound a drift would have no end.
     """
 
     def __init__(
@@ -82,7 +80,7 @@ class LogAdamRule:
     ) -> None:
         self.hyper_lr, self.decay = hyper_lr, decay
         self.common_share, self.upward_drift = common_share, upward_drift
-        self.drifting: Collection[str] = ()
+        self.region: Mapping[str, Bounds] = {}
         self._moments: dict[str, Moments] = {}
 
     def propose(self, lrs: Mapping[str, float], measured: Mapping[str, Measurement]) -> dict[str, float]:
@@ -103,7 +101,7 @@ class LogAdamRule:
 
     def _drift(self, name: str) -> float:
         hyper_lr = self._hyper_lr(self._moments.get(name, Moments()))
-        return math.exp(hyper_lr * self.upward_drift) if name in self.drifting else 1.0
+        return math.exp(hyper_lr * self.upward_drift) if name in self.region else 1.0
 
     def _hyper_lr(self, moments: Moments) -> float:
         return decayed_hyper_lr(self.hyper_lr, moments.steps, self.decay)
@@ -113,12 +111,3 @@ class LogAdamRule:
 
     def load_state_dict(self, state: dict[str, list[float]]) -> None:
         self._moments = {name: Moments(values[0], values[1], int(values[2])) for name, values in state.items()}
-
-
-def make_rule(config: MetaLRConfig) -> UpdateRule:
-    """Return the rule that the configuration names."""
-    if config.lr_update == "proportional":
-        return ProportionalRule(config.effective_hyper_lr)
-    return LogAdamRule(
-        config.effective_hyper_lr, config.effective_hyper_lr_decay, config.common_share, config.upward_drift
-    )

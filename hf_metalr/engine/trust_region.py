@@ -26,7 +26,7 @@ def lr_bounds(
 
     ``min_lr`` and ``max_lr`` alone where ``config.trust_region`` is off, or the optimizer's steps are not of size
     ``α``: those that keep ``betas`` (Adam and its kin, Lion) are taken to be, but for LAMB and LARS. Likewise where
-    adapters alone are trained.
+    adapters alone are trained. A head that was trained before (``config.kept_head``) has the bounds of the body.
     """
     in_training = base_lrs(optimizer)
     learned = [group.name for group in layer_groups if group.name in in_training]
@@ -41,7 +41,7 @@ def lr_bounds(
         matrices = [parameter for parameter in own if parameter.ndim > 1]
         if not group.is_head:
             body += matrices
-        elif matrices:
+        elif matrices and not config.kept_head:
             heads[group.name] = head_bounds(max(_inputs(matrix) for matrix in matrices))
     size = weight_size(map(_whole, body))
     batch_norm = any(isinstance(module, _BatchNorm) for module in model.modules())

@@ -4,7 +4,14 @@ from hf_metalr.equations.bootstrap import bootstrap_interval
 from hf_metalr.equations.expected_distance import expected_distance_normal, expected_distance_uniform
 from hf_metalr.equations.feature_similarity import linear_cka
 from hf_metalr.equations.hypergradient import accumulator, hypergradient, inner_product
-from hf_metalr.equations.lr_updates import Moments, bound_lr, decayed_hyper_lr, log_adam_update, proportional_update
+from hf_metalr.equations.lr_updates import (
+    Moments,
+    bound_lr,
+    decayed_hyper_lr,
+    log_adam_update,
+    proportional_update,
+    smoothed_over_depth,
+)
 from hf_metalr.equations.parameter_distance import (
     angle,
     by_unit,
@@ -42,6 +49,7 @@ __all__ = [
     "proportional_update",
     "relative_bounds",
     "relative_drift",
+    "smoothed_over_depth",
     "transferability",
     "typical_transferability",
     "unit_distances",

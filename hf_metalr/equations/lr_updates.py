@@ -4,6 +4,7 @@ Rates are Python floats: they go into ``param_groups``, JSON and logs, and a flo
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -85,6 +86,23 @@ def decayed_hyper_lr(hyper_lr: float, steps: int, decay: float | None) -> float:
     0.1
     """
     return hyper_lr if decay is None else hyper_lr / math.sqrt(1 + steps / decay)
+
+
+def smoothed_over_depth(values: Sequence[float], width: int = 2) -> list[float]:
+    """Return each value averaged with its neighbours, with weights that fall evenly to 0 beyond ``width``.
+
+    Args:
+        values: one per layer group, input to output.
+        width: so many neighbours on either side count, fewer at the ends.
+
+    >>> smoothed_over_depth([0.0, 3.0, 0.0], width=1)
+    [1.0, 1.5, 1.0]
+    """
+    smooth = []
+    for at in range(len(values)):
+        weights = [max(width + 1 - abs(at - other), 0) for other in range(len(values))]
+        smooth.append(sum(weight * value for weight, value in zip(weights, values, strict=True)) / sum(weights))
+    return smooth
 
 
 def bound_lr(proposed: float, lr: float, min_lr: float, max_lr: float, max_change: float) -> float:

@@ -69,6 +69,15 @@ class LearnedRateOptions:
             "on top of what is learned, and 0 under one that does not. Acts within a trust region alone."
         },
     )
+    kept_head: bool | None = field(
+        default=None,
+        metadata={
+            "help": "Whether the head was trained for this task before. Then the first 13 steps tell by how much each "
+            "layer's rate differs from the others, in place of common_share and upward_drift. By default, under a "
+            "schedule that decays, a head counts as trained before if it was loaded with the weights and its biases "
+            "are not all zero."
+        },
+    )
     meta_horizon: int | None = field(
         default=None,
         metadata={

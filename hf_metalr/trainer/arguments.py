@@ -130,8 +130,17 @@ class MetaLRTrainingArguments(LearnedRateOptions, TrainingArguments):
         """Return the arguments as JSON takes them; ``learning_rate`` is None where it was not stated."""
         return {name: None if isinstance(value, UnstatedRate) else value for name, value in super().to_dict().items()}
 
-    def metalr_config(self) -> MetaLRConfig:
-        """Return the engine's settings; not defined for ``meta_estimator="off"``."""
+    def metalr_config(self, kept_head: bool = False) -> MetaLRConfig:
+        """Return the engine's settings; not defined for ``meta_estimator="off"``.
+
+        Args:
+            kept_head: whether the head seems to have been trained before; counts where the user has not said so, nor
+                how the scale is to move, and under a schedule that decays.
+        """
+        if self.kept_head is not None:
+            kept_head = self.kept_head
+        elif self.common_share is not None or self.upward_drift is not None or not self._decays:
+            kept_head = False
         estimator: Literal["lookahead", "next_batch"] = (
             "lookahead" if self.meta_estimator == "lookahead" else "next_batch"
         )
@@ -142,6 +151,7 @@ class MetaLRTrainingArguments(LearnedRateOptions, TrainingArguments):
             hyper_lr_decay=self.hyper_lr_decay,
             common_share=self._under_decay(self.common_share, DECAYING_SHARE),
             upward_drift=self._under_decay(self.upward_drift, DECAYING_DRIFT),
+            kept_head=kept_head,
             horizon=self.meta_horizon,
             meta_every=self.meta_every,
             min_lr=self.min_lr,
@@ -151,10 +161,12 @@ class MetaLRTrainingArguments(LearnedRateOptions, TrainingArguments):
         )
 
     def _under_decay(self, given: float | None, default: float) -> float:
-        if given is not None:
-            return given
+        return given if given is not None else default if self._decays else 0.0
+
+    @property
+    def _decays(self) -> bool:
         schedule = str(getattr(self.lr_scheduler_type, "value", self.lr_scheduler_type))
-        return default if self.lr_update == "log_adam" and schedule not in _WITHOUT_DECAY else 0.0
+        return self.lr_update == "log_adam" and schedule not in _WITHOUT_DECAY
 
     def _require_numbers(self) -> None:
         """YAML reads 1e-3 as text, and text would fail later in words of its own."""

@@ -97,6 +97,7 @@ def _require_counts_and_rule(state: dict[str, Any], path: Path) -> None:
     _require(
         isinstance(rates, dict) and all(map(_is_number, rates.values())), path, "must have 'learning_rates'", rates
     )
+    _require(type(state.get("kept_head")) is bool, path, "'kept_head' must be true or false", state.get("kept_head"))
     bounds = state.get("lr_bounds")
     _require(
         isinstance(bounds, dict) and list(bounds) == state["layer_groups"] and all(map(_are_bounds, bounds.values())),

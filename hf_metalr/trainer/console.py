@@ -9,10 +9,16 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.utils import logging
 
 from hf_metalr.engine import UNSTATED, MetaLR
+from hf_metalr.engine.kept_head import DEVIATION_STEPS
 
 logger = logging.get_logger(__name__)
 
 LR_LOG_PREFIX = "lr/"
+_KEPT_HEAD = (
+    "The head came with the weights, so it is taken to have been trained for this task before: the first "
+    f"{DEVIATION_STEPS} steps tell by how much each layer's rate differs from the others. If that was another task, "
+    "set kept_head=False."
+)
 
 
 def summarize_rates(logs: dict[str, Any]) -> dict[str, Any]:
@@ -90,6 +96,8 @@ class MovedRatesNote(TrainerCallback):
             logger.warning(describe_chosen_rates(engine.learning_rates, engine.groups_in_region))
         elif engine.moved_at_start:
             logger.warning(describe_moved_rates(engine.moved_at_start, engine.learning_rates))
+        if engine.config.kept_head and args.kept_head is None:
+            logger.warning(_KEPT_HEAD)
 
 
 def summarize_on_console(trainer: Any) -> None:

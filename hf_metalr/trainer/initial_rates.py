@@ -8,6 +8,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from hf_metalr.engine.checks import require_supported
+from hf_metalr.engine.config import MetaLRConfig
+from hf_metalr.engine.kept_head import heads_are_kept
 from hf_metalr.engine.rates import base_lrs, set_base_lr
 from hf_metalr.engine.trust_region import choose_unstated
 from hf_metalr.errors import InputError
@@ -36,7 +38,7 @@ def set_up_rates(
     if scheduler is not None:
         expand_scheduler(scheduler, parents)
     if args.meta_estimator != "off":
-        choose_unstated(model, optimizer, scheduler, layer_groups, args.metalr_config())
+        choose_unstated(model, optimizer, scheduler, layer_groups, engine_config(model, args))
     if args.backbone_lr_scale != 1.0:
         heads = head_names(layer_groups)
         if not heads:
@@ -57,6 +59,11 @@ def set_up_rates(
             if name in usual:
                 set_base_lr(optimizer, scheduler, name, lr)
     return layer_groups
+
+
+def engine_config(model: nn.Module, args: MetaLRTrainingArguments) -> MetaLRConfig:
+    """Return the engine's settings for a model at the start of its training."""
+    return args.metalr_config(kept_head=heads_are_kept(model, make_layer_groups(model, args.layer_groups or "block")))
 
 
 def warn_of_rates_of_zero(lrs: Iterable[float]) -> None:

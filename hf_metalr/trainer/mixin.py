@@ -30,7 +30,7 @@ from hf_metalr.trainer.checkpoint import read_engine_state, refuse_learned_check
 from hf_metalr.trainer.console import LR_LOG_PREFIX, MovedRatesNote, summarize_on_console
 from hf_metalr.trainer.cost import Cost
 from hf_metalr.trainer.history_callback import HistoryCallback
-from hf_metalr.trainer.initial_rates import set_up_rates, warn_of_rates_of_zero
+from hf_metalr.trainer.initial_rates import engine_config, set_up_rates, warn_of_rates_of_zero
 from hf_metalr.trainer.item_count import item_count
 from hf_metalr.trainer.meta_data import (
     MetaBatches,
@@ -157,7 +157,7 @@ class MetaLRMixin(EngineAttachment, Publication, TransferabilityReport, BatchNor
                 model,
                 optimizer,
                 self._meta_loss if looks_ahead else None,
-                self.args.metalr_config(),
+                engine_config(model, self.args),
                 layer_groups=self.args.layer_groups or "block",
                 scheduler=self.lr_scheduler,
                 reduce_mean=(lambda values: self.accelerator.reduce(values, "mean")) if distributed else None,

@@ -14,6 +14,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from hf_metalr.engine import MetaLR
+from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.history import HISTORY_NAME, iterate_history
 from hf_metalr.engine.trust_region import has_trust_region
 from hf_metalr.hub import LayerRate, LearnedRates
@@ -213,12 +214,20 @@ def _in_force(engine: MetaLR) -> dict[str, Setting]:
     return {
         "hyper_lr": config.effective_hyper_lr,
         **({} if decay is None else {"hyper_lr_decay": _setting(decay)}),
-        **({"common_share": config.common_share, "upward_drift": config.upward_drift} if decay is not None else {}),
+        **_scale_settings(config),
         "meta_horizon": config.effective_horizon,
         "min_lr": engine.wide_bounds.low,
         "max_lr": engine.wide_bounds.high,
         "trust_region": has_trust_region(engine.optimizer, config),
     }
+
+
+def _scale_settings(config: MetaLRConfig) -> dict[str, Setting]:
+    if config.lr_update != "log_adam":
+        return {}
+    if config.kept_head:
+        return {"kept_head": True}
+    return {"common_share": config.common_share, "upward_drift": config.upward_drift}
 
 
 def _setting(value: Any) -> Setting:

@@ -9,7 +9,7 @@ from torch import nn
 from hf_metalr import UNSTATED, MetaLR, MetaLRConfig
 from hf_metalr.engine.measurement import Measurement
 from hf_metalr.engine.rules import LogAdamRule
-from hf_metalr.equations import Moments, log_adam_update
+from hf_metalr.equations import Bounds, Moments, log_adam_update
 
 
 def _measured(**agreements: float) -> dict[str, Measurement]:
@@ -52,7 +52,7 @@ def test_the_share_s_moments_are_saved_and_restored() -> None:
 def test_under_a_drift_rates_fall_only_on_clear_evidence(share: float) -> None:
     # At the first step n = m̂/√v̂ is the sign of the agreement.
     rule = LogAdamRule(0.1, common_share=share, upward_drift=0.5)
-    rule.drifting = ["a"]
+    rule.region = {"a": Bounds(1e-6, 1.0)}
     lrs = rule.propose({"a": 1e-3, "free": 1e-3}, _measured(a=0.3, free=0.3))
     assert lrs["a"] == pytest.approx(1e-3 * math.exp(-0.05))
     assert lrs["free"] == pytest.approx(1e-3 * math.exp(-0.1))
@@ -71,8 +71,8 @@ def test_rates_without_a_region_do_not_drift() -> None:
             optimizer.zero_grad()
             model(torch.randn(8, 40)).square().sum().backward()
             optimizer.step()
-        assert (set(engine._rule.drifting) == set(engine.learning_rates)) is drifts
-        assert bool(engine._rule.drifting) is drifts
+        assert (set(engine._rule.region) == set(engine.learning_rates)) is drifts
+        assert bool(engine._rule.region) is drifts
         engine.detach()
 
 

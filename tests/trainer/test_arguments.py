@@ -133,3 +133,21 @@ def test_rates_drift_upwards_under_a_schedule_that_decays(tmp_path: Path, settin
     config = MetaLRTrainingArguments(str(tmp_path), use_cpu=True, **settings).metalr_config()
     assert config.upward_drift == drift
     assert config.common_share == (0.5 if drift else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ({}, True),
+        ({"kept_head": False}, False),
+        ({"lr_scheduler_type": "constant"}, False),  # not measured there
+        ({"lr_scheduler_type": "constant", "kept_head": True}, True),
+        ({"common_share": 0.5}, False),
+        ({"lr_update": "proportional"}, False),
+    ],
+)
+def test_a_head_that_looks_trained_counts_where_nothing_else_was_asked_for(
+    tmp_path: Path, settings: dict, kept: bool
+) -> None:
+    config = MetaLRTrainingArguments(str(tmp_path), use_cpu=True, **settings).metalr_config(kept_head=True)
+    assert config.kept_head is kept
