@@ -42,6 +42,15 @@ def require_supported(optimizer: Optimizer) -> None:
         )
 
 
+def require_meta_loss(estimator: str, meta_loss: object) -> None:
+    """Raise an InputError if the look-ahead has nothing to measure by."""
+    if estimator == "lookahead" and meta_loss is None:
+        raise InputError(
+            "meta_loss",
+            "must be a function that returns the loss of a meta batch (estimator='lookahead'); found None.",
+        )
+
+
 def require_unattached(optimizer: Optimizer) -> None:
     """Raise an InputError if an engine already acts on the optimizer: two would measure each other's moves."""
     if any(getattr(hook, "__name__", "") == BEFORE_STEP for hook in optimizer._optimizer_step_pre_hooks.values()):

@@ -26,6 +26,7 @@ from hf_metalr.engine.amp import gradient_scale, step_is_skipped
 from hf_metalr.engine.checks import (
     refuse_closure,
     require_known_scheduler,
+    require_meta_loss,
     require_obedient_scheduler,
     require_own_scheduler,
     require_sound_rates,
@@ -34,6 +35,7 @@ from hf_metalr.engine.checks import (
 )
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.displacements import Displacements
+from hf_metalr.engine.first_gradient import FirstGradient
 from hf_metalr.engine.joining import Newcomers, adopt
 from hf_metalr.engine.kept_head import make_rule, settled, with_room_below
 from hf_metalr.engine.measurement import Measurement, averaged, describe, telling
@@ -45,7 +47,6 @@ from hf_metalr.engine.schedulers import bare_optimizer, bare_scheduler
 from hf_metalr.engine.trust_region import choose_unstated, lr_bounds, move_into_bounds
 from hf_metalr.engine.written_rates import WrittenRates
 from hf_metalr.equations import bound_lr
-from hf_metalr.errors import InputError
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
 from hf_metalr.layer_groups.param_groups import expand_scheduler, split_param_groups
 
@@ -79,6 +80,7 @@ class MetaLR(Resumable):
     Attributes:
         step: optimizer steps taken since the engine was attached.
         skipped: meta steps skipped because something was not finite.
+        first_gradient: what is chosen at the first step, and what was.
         lr_bounds: lower and upper bound of each layer group's rate, from its weights at the start (`trust_region`).
         first_lrs: the rate that each layer group was given to start with.
         wide_bounds: ``min_lr`` and ``max_lr``, as they are in force.
@@ -119,16 +121,11 @@ class MetaLR(Resumable):
         self.config = settled(config or MetaLRConfig(), optimizer)
         require_supported(optimizer)
         require_unattached(optimizer)
-        if self.config.estimator == "lookahead" and meta_loss is None:
-            raise InputError(
-                "meta_loss",
-                "must be a function that returns the loss of a meta batch (estimator='lookahead'); found None.",
-            )
+        require_meta_loss(self.config.estimator, meta_loss)
         self.model, self.optimizer, self.meta_loss = model, optimizer, meta_loss
         self.reduce_mean, self.loss_scale, self.on_meta_step = reduce_mean, loss_scale, on_meta_step
         self.seed, self.rank = seed, rank
-        self.step = 0
-        self.skipped = 0
+        self.step = self.skipped = 0
         self.held_groups: Collection[str] = ()
 
         # By which parameters that join later are grouped.
@@ -139,6 +136,7 @@ class MetaLR(Resumable):
         self._parents = split_param_groups(optimizer, model, self.layer_groups)
         self._scheduler = self._told(scheduler)
         choose_unstated(model, optimizer, self._scheduler, self.layer_groups, self.config)
+        self.first_gradient = FirstGradient(model, optimizer, self._scheduler, self.layer_groups, self.config)
         settle_base_lrs(optimizer, self._scheduler)
         require_sound_rates(self.optimizer, self.config, self._scheduler)
         self.first_lrs = base_lrs(optimizer)
@@ -201,6 +199,8 @@ class MetaLR(Resumable):
         self._written.read(self.scheduler)
         require_obedient_scheduler(optimizer, self.scheduler, self._written.units)
         if not step_is_skipped(optimizer):
+            if self.first_gradient.awaited:
+                self.first_gradient.choose_rates(self)
             self._prepare_measurement()
         self._written.note()
 

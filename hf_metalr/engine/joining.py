@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from hf_metalr.engine.checks import require_sound_rates
 from hf_metalr.engine.config import MetaLRConfig
-from hf_metalr.engine.rates import base_lrs, settle_base_lrs
+from hf_metalr.engine.rates import base_lrs, make_numbers_plain, settle_base_lrs
 from hf_metalr.engine.schedulers import extend_scheduler
 from hf_metalr.engine.trust_region import choose_unstated, lr_bounds, move_into_bounds
 from hf_metalr.equations import Bounds
@@ -84,6 +84,7 @@ def adopt(
     if scheduler is not None:
         expand_scheduler(scheduler, parents)
     choose_unstated(model, optimizer, scheduler, joined, config)
+    make_numbers_plain(optimizer, scheduler)
     settle_base_lrs(optimizer, scheduler)
     require_sound_rates(optimizer, config, scheduler)
     units = {name: lr for name, lr in base_lrs(optimizer).items() if name not in before}

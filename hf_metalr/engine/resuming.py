@@ -15,6 +15,7 @@ from hf_metalr.engine.checks import (
 )
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.displacements import Displacements
+from hf_metalr.engine.first_gradient import FirstGradient
 from hf_metalr.engine.kept_head import make_rule
 from hf_metalr.engine.rates import base_lrs
 from hf_metalr.engine.rules import UpdateRule
@@ -38,6 +39,7 @@ class Resumable:
     _rule: UpdateRule
     _written: WrittenRates
     _displacements: Displacements
+    first_gradient: FirstGradient
 
     @property
     def learning_rates(self) -> dict[str, float]:
@@ -75,6 +77,7 @@ class Resumable:
         self.step, self.skipped = state["step"], state["skipped"]
         self.lr_bounds = resumed_bounds(state["lr_bounds"], self.optimizer, self.config)
         self._written.load_state_dict(state["written"])
+        self.first_gradient.awaited.clear()  # it has passed
         self.config = replace(self.config, kept_head=state["kept_head"])
         self._rule = make_rule(self.config, self.layer_groups)
         self._rule.load_state_dict(state["rule"])

@@ -18,6 +18,11 @@ from hf_metalr.layer_groups.parameter_names import is_adapter
 # They keep betas too, but step by the gradient's size or by a share of the weights' own.
 _OTHER_STEPS = ("sgd", "lamb", "lars")
 
+NO_BOUNDS = Bounds(0.0, math.inf)
+
+# Where a network starts whose every layer knows the task (benchmarks/accuracy/NOTES.md, section 8).
+KEPT_HEAD_START = 0.5
+
 
 def lr_bounds(
     model: nn.Module, optimizer: Optimizer, layer_groups: Sequence[LayerGroup], config: MetaLRConfig
@@ -33,6 +38,12 @@ def lr_bounds(
     wide = config.bounds_from(in_training.values())
     if not has_trust_region(optimizer, config):
         return dict.fromkeys(learned, wide)
+    region = weight_region(model, layer_groups, config)
+    return {name: region[name].within(*wide) for name in learned}
+
+
+def weight_region(model: nn.Module, layer_groups: Sequence[LayerGroup], config: MetaLRConfig) -> dict[str, Bounds]:
+    """Return the bounds that the present weights set for steps of size ``α``; endless for adapters alone."""
     parameters = dict(model.named_parameters())
     heads, body = {}, []
     for group in layer_groups:
@@ -45,8 +56,8 @@ def lr_bounds(
             heads[group.name] = head_bounds(max(_inputs(matrix) for matrix in matrices))
     size = weight_size(map(_whole, body))
     batch_norm = any(isinstance(module, _BatchNorm) for module in model.modules())
-    region = Bounds(0.0, math.inf) if size is None else relative_bounds(size, batch_norm)
-    return {name: heads.get(name, region).within(*wide) for name in learned}
+    body_region = NO_BOUNDS if size is None else relative_bounds(size, batch_norm)
+    return {group.name: heads.get(group.name, body_region) for group in layer_groups}
 
 
 def choose_unstated(
@@ -59,17 +70,26 @@ def choose_unstated(
     """Choose the initial rate of every layer group whose rate is `UNSTATED`; return the rates that were chosen.
 
     Each starts at the upper bound of its trust region: the largest rate that the weights are taken to bear, which the
-    schedule then lowers. Where no region acts (optimizers of other kinds, adapters) a rate that nobody stated stays
-    what it is in numbers, Transformers' default.
+    schedule then lowers; at half of it where the head was trained before (``config.kept_head``). SGD's rates
+    stay `UNSTATED` for the engine, which chooses them at the first step. Where no region acts (optimizers of other
+    kinds, adapters) a rate that nobody stated stays what it is in numbers, Transformers' default.
     """
     unstated, chosen = unstated_groups(optimizer), {}
     if unstated and has_trust_region(optimizer, config):
         bounds = lr_bounds(model, optimizer, layer_groups, config)
-        chosen = {name: bounds[name].high for name in unstated if bounds[name] != config.bounds_from([UNSTATED])}
+        share = KEPT_HEAD_START if config.kept_head else 1.0
+        wide = config.bounds_from([UNSTATED])
+        chosen = {name: bounds[name].clip(share * bounds[name].high) for name in unstated if bounds[name] != wide}
     for name, lr in chosen.items():
         set_base_lr(optimizer, scheduler, name, lr)
-    make_numbers_plain(optimizer, scheduler)
+    if not waits_for_gradient(optimizer, config):
+        make_numbers_plain(optimizer, scheduler)
     return chosen
+
+
+def waits_for_gradient(optimizer: Optimizer, config: MetaLRConfig) -> bool:
+    """Return whether a rate that nobody stated is chosen at the first step (`hf_metalr.engine.first_gradient`)."""
+    return config.trust_region and type(optimizer).__name__.lower().startswith("sgd")
 
 
 def move_into_bounds(optimizer: Optimizer, scheduler: object | None, bounds: dict[str, Bounds]) -> dict[str, float]:

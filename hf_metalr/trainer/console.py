@@ -52,12 +52,13 @@ def describe_moved_rates(wanted: Mapping[str, float], rates: Mapping[str, float]
     return f"Initial learning rate {_span(wanted.values())}: {'; '.join(parts)} (trust_region)."
 
 
-def describe_chosen_rates(rates: Mapping[str, float], chosen: Collection[str]) -> str:
+def describe_chosen_rates(rates: Mapping[str, float], chosen: Collection[str], source: str = "the weights") -> str:
     """Say in one line where the rates start that nobody has stated.
 
     Args:
         rates: those of all layer groups, as they are now.
-        chosen: the layer groups whose rates were chosen from the weights.
+        chosen: the layer groups whose rates were chosen.
+        source: what they were chosen from.
 
     >>> describe_chosen_rates({"stem": 1e-3, "head": 8e-4}, ["stem", "head"])
     'No learning rate was stated: 2 of 2 layer groups start at 8.0e-04 to 1.0e-03, chosen from the weights.'
@@ -65,11 +66,11 @@ def describe_chosen_rates(rates: Mapping[str, float], chosen: Collection[str]) -
     parts, others = [], [lr for name, lr in rates.items() if name not in chosen]
     if chosen:
         where = _span([rates[name] for name in chosen])
-        parts.append(f"{len(chosen)} of {len(rates)} layer groups start at {where}, chosen from the weights")
+        parts.append(f"{len(chosen)} of {len(rates)} layer groups start at {where}, chosen from {source}")
     if others:
         parts.append(
             f"{len(others)} of {len(rates)} at {_span(others)}, Transformers' default, since none could be chosen: "
-            "that takes an optimizer of Adam's kind, trust_region=True and weights that are no adapters. State "
+            "that takes SGD or an optimizer of Adam's kind, trust_region=True and weights that are no adapters. State "
             "learning_rate if you know a better one"
         )
     return f"No learning rate was stated: {'; '.join(parts)}."
@@ -85,6 +86,7 @@ class MovedRatesNote(TrainerCallback):
 
     def __init__(self, engine: Callable[[], MetaLR | None]) -> None:
         self.engine = engine
+        self._tell_at_first_step = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         engine = self.engine()
@@ -92,12 +94,21 @@ class MovedRatesNote(TrainerCallback):
             return
         if not state.is_world_process_zero:
             return
-        if args.learning_rate is UNSTATED and args.init_lrs is None:
+        if engine.first_gradient.awaited:
+            self._tell_at_first_step = True
+        elif args.learning_rate is UNSTATED and args.init_lrs is None:
             logger.warning(describe_chosen_rates(engine.learning_rates, engine.groups_in_region))
         elif engine.moved_at_start:
             logger.warning(describe_moved_rates(engine.moved_at_start, engine.learning_rates))
         if engine.config.kept_head and args.kept_head is None:
             logger.warning(_KEPT_HEAD)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        engine = self.engine()
+        if self._tell_at_first_step and engine is not None and not engine.first_gradient.awaited:
+            self._tell_at_first_step = False
+            source = "the weights and the first gradient"
+            logger.warning(describe_chosen_rates(engine.first_lrs, engine.first_gradient.chosen, source))
 
 
 def summarize_on_console(trainer: Any) -> None:

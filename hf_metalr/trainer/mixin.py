@@ -256,7 +256,7 @@ class MetaLRMixin(EngineAttachment, Publication, TransferabilityReport, BatchNor
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)
         if self.metalr is not None and self.args.should_save:
-            beside = {"cost": self._cost.state_dict(), "start": self._start.to_dict()}
+            beside = {"cost": self._cost.state_dict(), "start": self._run_start().to_dict()}
             save_engine_state(self.metalr, output_dir, beside | {"world_size": self.args.world_size})
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from concurrent.futures import Future
+from dataclasses import replace
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
@@ -41,8 +42,13 @@ class Publication(_Base):
 
     args: MetaLRTrainingArguments
     metalr: MetaLR | None
-    push_in_progress: Any  # a PushInProgress or None; on the main process, once there is a repository
     _start: RunStart
+    push_in_progress: Any  # a PushInProgress or None; on the main process, once there is a repository
+
+    def _run_start(self) -> RunStart:
+        """What the run started with, the rates that its first gradient told included."""
+        assert self.metalr is not None
+        return replace(self._start, lrs={**self._start.lrs, **self.metalr.first_gradient.chosen})
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """Train as the parent does, then write `metalr.json`."""
@@ -65,13 +71,13 @@ class Publication(_Base):
             super().create_model_card(*args, **kwargs)
         elif getattr(super().create_model_card, "__func__", None) is Trainer.create_model_card:
             if self.is_world_process_zero():
-                rates = learned_rates_of(self, self._start)
+                rates = learned_rates_of(self, self._run_start())
                 tags = adapter_tags_of(self.model)
                 write_card(*self._card_place(rates), adapter_tags=tags, **_card_arguments(*args, **kwargs))
         else:
             super().create_model_card(*args, **kwargs)
             if self.is_world_process_zero():
-                extend_card(*self._card_place(learned_rates_of(self, self._start)))
+                extend_card(*self._card_place(learned_rates_of(self, self._run_start())))
 
     def init_hf_repo(self, *args: Any, **kwargs: Any) -> None:
         """Create the repository as the parent does; arguments as of the parent.
@@ -194,7 +200,7 @@ class Publication(_Base):
             return
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            learned_rates_of(self, self._start).save(folder / LEARNED_RATES_NAME)
+            learned_rates_of(self, self._run_start()).save(folder / LEARNED_RATES_NAME)
         except ValueError as error:  # a name of the user's own that is no line of text: no reason to lose the run
             logger.warning(f"{LEARNED_RATES_NAME} was not written: {error}")
 

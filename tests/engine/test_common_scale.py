@@ -119,7 +119,7 @@ def test_only_what_was_left_unstated_is_chosen() -> None:
 
 def test_no_rate_can_be_chosen_for_an_optimizer_of_another_kind() -> None:
     model = _model()
-    engine = MetaLR(model, torch.optim.SGD(model.parameters(), lr=UNSTATED))
+    engine = MetaLR(model, torch.optim.RMSprop(model.parameters(), lr=UNSTATED))
     assert set(engine.learning_rates.values()) == {5e-5}
 
 

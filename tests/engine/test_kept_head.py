@@ -114,7 +114,7 @@ def test_a_kept_head_has_the_bounds_of_the_body_and_more_room_below() -> None:
     stem = next(iter(new.lr_bounds))
     assert kept.lr_bounds["head"] == kept.lr_bounds[stem]
     assert kept.lr_bounds[stem].low == pytest.approx(new.lr_bounds[stem].low / DEVIATION_RANGE)
-    assert set(kept.learning_rates.values()) == {kept.lr_bounds[stem].high}
+    assert set(kept.learning_rates.values()) == {kept.lr_bounds[stem].high / 2}
 
 
 def test_a_rate_that_is_stated_starts_within_the_bounds_without_deviations() -> None:
