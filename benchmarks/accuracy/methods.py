@@ -1,6 +1,7 @@
 """How each method trains: a Trainer made as a user would make it, handed back when it has trained."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from transformers import Trainer
 
@@ -20,6 +21,8 @@ from benchmarks.accuracy.rivals import (
 from benchmarks.accuracy.task import Task, make_trainer
 from benchmarks.accuracy.variants import variant
 from hf_metalr import MetaLRTrainer, MetaLRTrainingArguments
+
+_QUERIES_AND_VALUES = ["query", "value", "q_proj", "v_proj"]  # of BERT's kind, and of DINOv2 in Transformers 5
 
 
 def adamw(task: Task) -> Trainer:
@@ -41,6 +44,14 @@ def metalr(task: Task) -> Trainer:
     return _trained(make_trainer(task, dict(task.cell.settings), MetaLRTrainer, MetaLRTrainingArguments))
 
 
+def metalr_lora(task: Task) -> Trainer:
+    """Learn the rates of LoRA on attention's queries and values, and of the head. Settings as of ``metalr``."""
+    from peft import LoraConfig, get_peft_model  # of this method alone
+
+    config = LoraConfig(r=8, lora_alpha=16, target_modules=_QUERIES_AND_VALUES, modules_to_save=["classifier"])
+    return metalr(replace(task, network=get_peft_model(task.network, config)))  # type: ignore[arg-type]
+
+
 def unadapted(task: Task) -> Trainer:
     """Train nothing: what the network can do as it comes."""
     task.settings()
@@ -56,6 +67,7 @@ METHODS: dict[str, Callable[[Task], Trainer]] = {
     "adamw": adamw,
     "head_10x": head_10x,
     "metalr": metalr,
+    "metalr_lora": metalr_lora,
     "unadapted": unadapted,
     "block_only": blocks.block_only,
     "head_only": heads.head_only,
