@@ -8,6 +8,7 @@ from torch.distributed.tensor import DTensor
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
+from hf_metalr.engine.adapters import lora_rates
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.rates import base_lrs, make_numbers_plain, set_base_lr, unstated_groups
 from hf_metalr.engine.unstated import UNSTATED
@@ -70,9 +71,10 @@ def choose_unstated(
     """Choose the initial rate of every layer group whose rate is `UNSTATED`; return the rates that were chosen.
 
     Each starts at the upper bound of its trust region: the largest rate that the weights are taken to bear, which the
-    schedule then lowers; at half of it where the head was trained before (``config.kept_head``). SGD's rates
-    stay `UNSTATED` for the engine, which chooses them at the first step. Where no region acts (optimizers of other
-    kinds, adapters) a rate that nobody stated stays what it is in numbers, Transformers' default.
+    schedule then lowers; at half of it where the head was trained before (``config.kept_head``). LoRA's
+    factors start where their product moves in proportion to that bound (`hf_metalr.engine.adapters`). SGD's rates stay
+    `UNSTATED` for the engine, which chooses them at the first step. Elsewhere (optimizers of other kinds, other
+    adapters) a rate that nobody stated stays what it is in numbers, Transformers' default.
     """
     unstated, chosen = unstated_groups(optimizer), {}
     if unstated and has_trust_region(optimizer, config):
@@ -80,6 +82,8 @@ def choose_unstated(
         share = KEPT_HEAD_START if config.kept_head else 1.0
         wide = config.bounds_from([UNSTATED])
         chosen = {name: bounds[name].clip(share * bounds[name].high) for name in unstated if bounds[name] != wide}
+        adapters = lora_rates(model, layer_groups).items()
+        chosen |= {name: wide.clip(lr) for name, lr in adapters if name in unstated and name not in chosen}
     for name, lr in chosen.items():
         set_base_lr(optimizer, scheduler, name, lr)
     if not waits_for_gradient(optimizer, config):

@@ -70,7 +70,7 @@ def describe_chosen_rates(rates: Mapping[str, float], chosen: Collection[str], s
     if others:
         parts.append(
             f"{len(others)} of {len(rates)} at {_span(others)}, Transformers' default, since none could be chosen: "
-            "that takes SGD or an optimizer of Adam's kind, trust_region=True and weights that are no adapters. State "
+            "that takes SGD or an optimizer of Adam's kind, trust_region=True, and no adapters but LoRA. State "
             "learning_rate if you know a better one"
         )
     return f"No learning rate was stated: {'; '.join(parts)}."
@@ -97,7 +97,8 @@ class MovedRatesNote(TrainerCallback):
         if engine.first_gradient.awaited:
             self._tell_at_first_step = True
         elif args.learning_rate is UNSTATED and args.init_lrs is None:
-            logger.warning(describe_chosen_rates(engine.learning_rates, engine.groups_in_region))
+            chosen = [name for name, lr in engine.first_lrs.items() if lr != float(UNSTATED)]
+            logger.warning(describe_chosen_rates(engine.learning_rates, chosen))
         elif engine.moved_at_start:
             logger.warning(describe_moved_rates(engine.moved_at_start, engine.learning_rates))
         if engine.config.kept_head and args.kept_head is None:
