@@ -1,9 +1,9 @@
 """The initial rate of LoRA's factors: what moves the adapted weights as far as they bear.
 
-LoRA (Hu et al. 2021, arXiv 2106.09685) adds ``scaling · B A`` to a frozen matrix, with B at zero and A drawn at
-random. A step of size ``α`` of every entry of B moves an entry of the product by about ``α · scaling · √r · rms(A)``,
-a sum of r terms whose signs differ. So that the first steps move it in proportion to the bound of the weights' trust
-region:
+LoRA (Hu et al. 2021, arXiv 2106.09685) adds ``scaling · B A`` to a frozen matrix, with B at zero and A drawn at random;
+on embeddings it is the other way round. A step of size ``α`` of every entry of B moves an entry of the product by about
+``α · scaling · √r · rms(A)``, a sum of r terms whose signs differ. So that the first steps move it in proportion to the
+bound of the weights' trust region:
 
     α = LORA_STEPS ρ_max s / (scaling √r rms(A))
 
@@ -23,7 +23,7 @@ from hf_metalr.layer_groups.parameter_names import is_adapter
 
 # Judged on validation splits of two networks alone (benchmarks/accuracy/NOTES.md, section 9).
 LORA_STEPS = 5.0
-_FACTOR = ".lora_A."
+_FACTORS = (("lora_A", "lora_B"), ("lora_embedding_A", "lora_embedding_B"))
 
 
 def lora_rates(model: nn.Module, layer_groups: Sequence[LayerGroup]) -> dict[str, float]:
@@ -41,16 +41,17 @@ def lora_rates(model: nn.Module, layer_groups: Sequence[LayerGroup]) -> dict[str
 
 
 def _movements(model: nn.Module, names: Sequence[str]) -> Iterator[float]:
-    """By how much an entry of each product moves for a step of size 1 of its factor B."""
+    """By how much an entry of each product moves for a step of size 1 of the factor that is zero, mostly B."""
     for name in names:
-        path, factor, rest = name.partition(_FACTOR)
-        if not factor:
-            continue
-        layer: Any = model.get_submodule(path)
-        adapter = rest.partition(".")[0]
-        movement = _root_mean_square(model.get_parameter(name)) * float(layer.scaling[adapter])
-        if movement > 0:
-            yield movement * math.sqrt(layer.r[adapter])
+        for one, other in _FACTORS:
+            path, factor, rest = name.partition(f".{one}.")
+            if factor:
+                layer: Any = model.get_submodule(path)
+                adapter = rest.partition(".")[0]
+                factors = (model.get_parameter(name), model.get_parameter(name.replace(factor, f".{other}.")))
+                size = max(map(_root_mean_square, factors))
+                if size > 0:
+                    yield size * float(layer.scaling[adapter]) * math.sqrt(layer.r[adapter])
 
 
 def _adapted(model: nn.Module, heads: set[str]) -> Iterator[Tensor]:

@@ -17,12 +17,17 @@ from typing import Protocol
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from hf_metalr.engine.adapters import lora_rates
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.displacements import Displacements
 from hf_metalr.engine.rates import base_lrs, learned_groups, make_numbers_plain, set_base_lr, unstated_groups
 from hf_metalr.engine.trust_region import NO_BOUNDS, weight_region
 from hf_metalr.equations import Bounds
 from hf_metalr.layer_groups import LayerGroup
+
+# A branch that starts at nothing, or rows of an embedding that the first batch leaves out, have hardly a gradient at
+# first; a rate to match would be far too large as soon as it grows. MobileNetV2's layers lie within 7 times the median.
+MOST_TIMES_MEDIAN = 10.0
 
 
 class _Engine(Protocol):
@@ -65,7 +70,9 @@ class FirstGradient:
         self.chosen: dict[str, float] = {}
         if unstated := unstated_groups(optimizer):
             region = weight_region(model, layer_groups, config)
-            self.awaited = {name: region[name].high for name in unstated if region[name] != NO_BOUNDS}
+            steps = lora_rates(model, layer_groups)
+            steps |= {name: bounds.high for name, bounds in region.items() if bounds != NO_BOUNDS}
+            self.awaited = {name: steps[name] for name in unstated if name in steps}
         make_numbers_plain(optimizer, scheduler)
 
     def choose_rates(self, engine: _Engine) -> None:
@@ -89,7 +96,8 @@ def rates_of_first_gradient(
 ) -> dict[str, float]:
     """Return the rate by layer group at which SGD moves weights by steps of a given size; none without any gradient.
 
-    A layer group without a gradient, or with one that is not finite, takes the median of the others.
+    A layer group without a gradient, or with one that is not finite, takes the median of the others; none has more than
+    `MOST_TIMES_MEDIAN` times that.
 
     Args:
         optimizer: of SGD's kind, split by layer group.
@@ -107,4 +115,7 @@ def rates_of_first_gradient(
         size = math.sqrt(gradient_squares[name] / counts[name])
         if 0 < size < math.inf:
             chosen[name] = step * shares[name] / size
-    return {name: chosen.get(name, median(chosen.values())) for name in steps} if chosen else {}
+    if not chosen:
+        return {}
+    middle = median(chosen.values())
+    return {name: min(chosen.get(name, middle), MOST_TIMES_MEDIAN * middle) for name in steps}

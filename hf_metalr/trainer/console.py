@@ -70,8 +70,8 @@ def describe_chosen_rates(rates: Mapping[str, float], chosen: Collection[str], s
     if others:
         parts.append(
             f"{len(others)} of {len(rates)} at {_span(others)}, Transformers' default, since none could be chosen: "
-            "that takes SGD or an optimizer of Adam's kind, trust_region=True, and no adapters but LoRA. State "
-            "learning_rate if you know a better one"
+            "that takes SGD or an optimizer of Adam's kind, trust_region=True, and weight matrices or LoRA to train. "
+            "State learning_rate if you know a better one"
         )
     return f"No learning rate was stated: {'; '.join(parts)}."
 

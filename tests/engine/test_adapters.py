@@ -21,6 +21,11 @@ def _adapted(rank: int = 4, alpha: int = 8, **settings):
     return peft.get_peft_model(make_bert(), config)
 
 
+def _backward(model) -> None:
+    inputs = torch.randint(0, model.config.vocab_size, (4, 5))
+    model(input_ids=inputs, labels=torch.tensor([0, 1, 0, 1])).loss.backward()
+
+
 def _engine(model) -> MetaLR:
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return MetaLR(model, torch.optim.AdamW(parameters, lr=UNSTATED), config=MetaLRConfig(hyper_lr=1e-9))
@@ -31,7 +36,9 @@ def test_the_first_step_moves_the_adapted_weights_by_what_they_bear() -> None:
     engine = _engine(model)
     layer = model.get_submodule("base_model.model.bert.encoder.layer.0.attention.self.query")
     before = layer.get_delta_weight("default").clone()
-    model(input_ids=torch.randint(0, model.config.vocab_size, (4, 5)), labels=torch.tensor([0, 1, 0, 1])).loss.backward()
+    model(
+        input_ids=torch.randint(0, model.config.vocab_size, (4, 5)), labels=torch.tensor([0, 1, 0, 1])
+    ).loss.backward()
     engine.optimizer.step()
     moved = (layer.get_delta_weight("default") - before).square().mean().sqrt().item()
     bears = relative_bounds(
@@ -69,3 +76,26 @@ def test_quantised_weights_tell_no_size() -> None:
             if parameter.ndim > 1 and not parameter.requires_grad:
                 setattr(module, name, torch.nn.Parameter(parameter.detach().to(torch.uint8), requires_grad=False))
     assert lora_rates(model, make_layer_groups(model)) == {}
+
+
+def test_on_embeddings_the_other_factor_is_zero() -> None:
+    # catches: a movement of zero, and no rate for the embeddings
+    torch.manual_seed(0)
+    config = peft.LoraConfig(task_type="SEQ_CLS", target_modules=["word_embeddings", "query"])
+    model = peft.get_peft_model(make_bert(), config)
+    assert list(lora_rates(model, make_layer_groups(model))) == ["embeddings", "layer.0", "layer.1"]
+
+
+def test_sgd_moves_the_product_alike() -> None:
+    # catches: adapters left at Transformers' default beside a head whose rate the gradient tells
+    model = _adapted()
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    engine = MetaLR(model, torch.optim.SGD(parameters, lr=UNSTATED), config=MetaLRConfig(hyper_lr=1e-9))
+    model(
+        input_ids=torch.randint(0, model.config.vocab_size, (4, 5)), labels=torch.tensor([0, 1, 0, 1])
+    ).loss.backward()
+    engine.optimizer.step()
+    for group in engine.layer_groups[:-1]:
+        gradients = torch.cat([model.get_parameter(name).grad.flatten() for name in group.parameter_names])
+        step = engine.learning_rates[group.name] * gradients.square().mean().sqrt().item()
+        assert step == pytest.approx(lora_rates(_adapted(), engine.layer_groups)[group.name], rel=1e-3)

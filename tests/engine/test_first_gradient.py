@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from hf_metalr import UNSTATED, MetaLR, MetaLRConfig
-from hf_metalr.engine.first_gradient import rates_of_first_gradient
+from hf_metalr.engine.first_gradient import MOST_TIMES_MEDIAN, rates_of_first_gradient
 from hf_metalr.engine.trust_region import weight_region
 
 
@@ -105,3 +105,13 @@ def test_layers_without_a_sound_gradient_take_the_median_of_the_others() -> None
     found = rates_of_first_gradient(optimizer, squares, dict.fromkeys(names, 1e-3))
     assert len(set(found.values())) == 1
     assert rates_of_first_gradient(optimizer, dict.fromkeys(names, 0.0), dict.fromkeys(names, 1e-3)) == {}
+
+
+def test_a_layer_with_hardly_a_gradient_has_no_endless_rate() -> None:
+    # catches: a branch that starts at nothing, which blows up as soon as its gradient grows
+    model = _model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    first, second, head = MetaLR(model, optimizer).learning_rates
+    squares = {first: 1.0, second: 1.0, head: 1e-30}
+    found = rates_of_first_gradient(optimizer, squares, dict.fromkeys(squares, 1e-3))
+    assert found[head] == pytest.approx(MOST_TIMES_MEDIAN * sorted(found.values())[1])
