@@ -166,7 +166,9 @@ def main(argv: list[str] | None = None) -> None:
         main_tasks = [row for row in rows if task_of(row).endswith("-400 mobilenetv2")]
         shown = ("adamw", "metalr", "adamw cosine", "head_10x", "schedule_free", "prodigy", "dog")
         chosen = [row for row in main_tasks if method_of(row) in shown]
-        accuracy_by_rate(Scores(chosen, METRIC, "test"), METRIC).savefig(options.out / "accuracy_by_rate.png", dpi=200)
+        accuracy_by_rate(Scores(chosen, METRIC, "test"), METRIC).savefig(
+            options.out / "accuracy_by_constant_rate.png", dpi=200
+        )
         learned = [row for row in main_tasks if method_of(row) == "metalr"]
         final_rates(learned).savefig(options.out / "rates_by_layer.png", dpi=200)
 

@@ -12,7 +12,7 @@ from benchmarks.accuracy.summary import Row, Scores, estimate, task_of
 
 # Okabe and Ito (2008): told apart with any colour vision. Black is for the fixed rates, vermilion for ours.
 COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-FIRST = ("adamw", "metalr")
+FIRST = ("adamw", "metalr", "Trainer", "MetaLR, rate stated", "MetaLR, no rate")
 MARKERS = "osD^vPX"
 LINES = ("-", "--")  # the colours once more, dashed
 PANELS_PER_ROW = 3
@@ -36,7 +36,11 @@ def accuracy_by_rate(scores: Scores, metric: str) -> Figure:
             turn, place = divmod(index, len(COLOURS))
             style = {"color": COLOURS[place], "marker": MARKERS[place], "linestyle": LINES[turn % len(LINES)]}
             # Ours lie on top.
-            style |= {"linewidth": 2.2, "zorder": 3} if method == "metalr" else {"linewidth": 1.2}
+            style |= (
+                {"linewidth": 2.2, "zorder": 3}
+                if method == "metalr" or method.startswith("MetaLR")
+                else {"linewidth": 1.2}
+            )
             dodge = SPREAD ** ((index + 0.5) / len(methods) - 0.5)
             handles |= _draw(axes, scores, method, task, dodge, style)
         axes.set_xscale("log")
@@ -83,7 +87,7 @@ def _draw(axes: Axes, scores: Scores, method: str, task: str, dodge: float, styl
         return {}
     if points[0][0] is None:
         line = axes.axhline(points[0][1].mean, color=style["color"], linestyle=":", linewidth=1.6)
-        return {f"{method} (no rate)": line}
+        return {method if method.endswith("no rate") else f"{method} (no rate)": line}
     rates, means = [rate * dodge for rate, _ in points], [point.mean for _, point in points]
     errors = [point.error if point.count > 1 else 0.0 for _, point in points]
     return {method: axes.errorbar(rates, means, errors, markersize=4, elinewidth=1.0, **style)}
