@@ -42,8 +42,10 @@ def places(rows: Sequence[Row]) -> dict[Place, list[Row]]:
     return found
 
 
-def at_best_rate(rows: Sequence[Row], method: str, split: str) -> tuple[float, dict[int, float]] | None:
+def at_best_rate(rows: Sequence[Row], method: str, split: str) -> tuple[float | None, dict[int, float]] | None:
     """Return the rate with the best mean validation score over seeds, and the scores on ``split`` by seed.
+
+    The rate is None for a method that takes none.
 
     Args:
         rows: of one place.
@@ -58,7 +60,7 @@ def at_best_rate(rows: Sequence[Row], method: str, split: str) -> tuple[float, d
     best = [validation.best_rate(name, task) for name in validation.methods for task in validation.tasks]
     if len(best) > 1:
         raise ValueError(f"{method} must have one choice of settings at each place; found {validation.methods}.")
-    if not best or best[0] is None or best[0][0] is None:
+    if not best or best[0] is None:
         return None
     rate = best[0][0]
     return rate, {row["cell"]["seed"]: row[split][METRIC] for row in own if row["cell"]["rate"] == rate}
@@ -75,7 +77,7 @@ def _against_rivals(rows: Sequence[Row], split: str) -> str:
         cells, differences = [], []
         for rival in (UNIFORM, AUTO_RGN):
             other = found[rival]
-            cells.append(f"{estimate(other[1].values())} ({other[0]:g})" if other else "")
+            cells.append(f"{estimate(other[1].values())} ({other[0]})" if other else "")
             gain = (
                 [learned[1][seed] - other[1][seed] for seed in {*learned[1]} & {*other[1]}] if learned and other else []
             )
