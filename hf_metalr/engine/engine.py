@@ -149,7 +149,7 @@ class MetaLR(Resumable):
         self._written = WrittenRates(optimizer, self.first_lrs)
         self._written.follow(self._scheduler, base_lrs(optimizer))
         self._rule = make_rule(self.config)
-        self._displacements = Displacements(optimizer)
+        self._displacements = Displacements(optimizer, follows=self.config.effective_horizon > 1)
         self._gradient_squares = torch.empty(0)
         self._hooks = [
             optimizer.register_step_pre_hook(self._before_metalr_step),
