@@ -38,7 +38,7 @@ from hf_metalr.engine.joining import Newcomers, adopt
 from hf_metalr.engine.measurement import Measurement, averaged, describe, telling
 from hf_metalr.engine.meta_step import MetaStep
 from hf_metalr.engine.no_trace import hidden_gradients, isolated_rng, kept_buffers, mixed_seed
-from hf_metalr.engine.rates import base_lrs, drop_base_keys, effective_lrs, set_base_lr, settle_base_lrs
+from hf_metalr.engine.rates import base_lrs, drop_base_keys, effective_lrs, set_base_lrs, settle_base_lrs
 from hf_metalr.engine.resuming import Resumable
 from hf_metalr.engine.rules import make_rule
 from hf_metalr.engine.schedulers import bare_optimizer, bare_scheduler
@@ -279,9 +279,12 @@ class MetaLR(Resumable):
         if finite:
             lrs = self.learning_rates
             self._rule.drifting = self.groups_in_region
-            for name, proposed in self._rule.propose(lrs, telling(measured, self.held_groups)).items():
-                bounded = bound_lr(proposed, lrs[name], *self.lr_bounds[name], self.config.max_lr_change)
-                set_base_lr(self.optimizer, self.scheduler, name, bounded)
+            proposed = self._rule.propose(lrs, telling(measured, self.held_groups))
+            bounded = {
+                name: bound_lr(lr, lrs[name], *self.lr_bounds[name], self.config.max_lr_change)
+                for name, lr in proposed.items()
+            }
+            set_base_lrs(self.optimizer, self.scheduler, bounded)
         if self.on_meta_step is not None:
             effective = effective_lrs(self.optimizer)
             described = describe(

@@ -32,10 +32,10 @@ class Entry(NamedTuple):
     def laid_out(self) -> "Entry":
         """Return it with θ and g in the memory order of θ̄, copied where they are not, so that all read as flat."""
         gradient = self.gradient
-        return self._replace(
-            now=_laid_out(self.now, self.before),
-            gradient=None if gradient is None else _laid_out(gradient, self.before),
-        )
+        now = _laid_out(self.now, self.before)
+        if gradient is not None:
+            gradient = _laid_out(gradient, self.before)
+        return self if now is self.now and gradient is self.gradient else self._replace(now=now, gradient=gradient)
 
 
 def anchor_like(parameter: Tensor, moves_by_parts: bool) -> Tensor:
