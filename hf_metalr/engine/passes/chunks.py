@@ -61,7 +61,7 @@ class Chunks:
                 gradient_type=self._type(entry.gradient if entry.gradient is not None else entry.now),
                 moves=2 if follow == 1 else int(follow > 0),
                 aligned=self._aligned,
-                block=self._kernels.BLOCK,
+                **self._blocks(self._longest),
             )
         return self._finish(partials)
 
@@ -79,7 +79,7 @@ class Chunks:
                 partials,
                 dtype=self._type(entry.now),
                 aligned=self._aligned,
-                block=self._kernels.BLOCK,
+                **self._blocks(self._longest),
             )
         return self._finish(partials)[0]
 
@@ -88,17 +88,18 @@ class Chunks:
         """Put θ at ``θ̄ + f (θ − θ̄)``, f by layer group."""
         ready = [entry._replace(gradient=None).laid_out() for entry in entries]
         entry = self._prepare(ready, len(factors), "now", "before")
-        by_chunk = _sent([factors[group] for group in self._group_of_chunk], torch.float32, self._weights.device)
+        by_chunk = [factors[group] for group in self._group_of_chunk]
         with _on(self._weights.device):
             self._kernels.move[(self._count,)](
                 self._table,
                 len(ready),
                 self._chunks,
-                by_chunk,
+                _sent(by_chunk, torch.float32, self._weights.device),
                 now_type=self._type(entry.now),
                 before_type=self._type(entry.before),
+                copies=not any(by_chunk),
                 aligned=self._aligned,
-                block=self._kernels.BLOCK,
+                **self._blocks(self._longest),
             )
         for mine, given in zip(ready, entries, strict=True):
             if mine.now is not given.now:  # laid out otherwise than θ̄
@@ -130,6 +131,7 @@ class Chunks:
         counts = [0] * (groups + 1)
         for group in self._group_of_chunk:
             counts[group + 1] += 1
+        self._most = max(counts)
         for before, here in pairwise(range(groups + 1)):
             counts[here] += counts[before]
         self._firsts = torch.tensor(counts, device=device)
@@ -141,9 +143,13 @@ class Chunks:
         out = torch.empty((len(partials), groups), dtype=torch.float64, device=partials.device)
         with _on(partials.device):
             self._kernels.finish[(groups, len(partials))](
-                partials, self._firsts, self._count, out, groups, block=self._kernels.BLOCK
+                partials, self._firsts, self._count, out, groups, **self._blocks(self._most)
             )
         return out
+
+    def _blocks(self, most: int) -> dict[str, int]:
+        block = self._kernels.BLOCK
+        return {"block": block, "steps": -(-most // block)}
 
     def _type(self, tensor: Tensor) -> Any:
         language = self._kernels.tl

@@ -9,8 +9,9 @@ one chunk, so the launch does not know how many tensors or groups there are:
                 numbers on every run
     firsts      int64 (groups + 1): the first chunk of every layer group; summed in float64, in order
 
-float32 is enough within a chunk: its sums are of `CHUNK` terms, by lanes and then by halves. ``_BLOCK`` elements are
-read at once; 16-byte loads where all addresses allow them (``aligned``).
+float32 is enough within a chunk: its sums are of `CHUNK` terms, by lanes and then by halves. `BLOCK` elements are read at
+once, in 16-byte loads where all addresses allow them (``aligned``). Loops run over as many blocks as the longest chunk
+or group has (``steps``): bounds that are read from memory are beyond Triton's interpreter, which tests need.
 """
 
 import triton
@@ -42,6 +43,7 @@ def sums(
     moves: tl.constexpr,
     aligned: tl.constexpr,
     block: tl.constexpr,
+    steps: tl.constexpr,
 ):
     """⟨g, Δ⟩, ‖g‖² and ‖Δ‖² of one chunk, and θ̄ ← θ̄ + follow (θ − θ̄): to θ itself where ``moves`` is 2."""
     chunk, count = tl.program_id(0), tl.num_programs(0)
@@ -53,8 +55,8 @@ def sums(
     dots = tl.zeros([block], tl.float32)
     gradient_squares = tl.zeros([block], tl.float32)
     displacement_squares = tl.zeros([block], tl.float32)
-    for start in range(first, end, block):
-        places = start + tl.arange(0, block)
+    for step in range(steps):
+        places = first + step * block + tl.arange(0, block)
         inside = places < end
         now = tl.load(now_begin + places, mask=inside, other=0.0).to(tl.float32)
         before = tl.load(before_begin + places, mask=inside, other=0.0).to(tl.float32)
@@ -76,15 +78,22 @@ def sums(
 
 @triton.jit
 def squares(
-    addresses, chunks, weights, partials, dtype: tl.constexpr, aligned: tl.constexpr, block: tl.constexpr
-):  # fmt: skip
+    addresses,
+    chunks,
+    weights,
+    partials,
+    dtype: tl.constexpr,
+    aligned: tl.constexpr,
+    block: tl.constexpr,
+    steps: tl.constexpr,
+):
     """‖x‖² of one chunk."""
     chunk, count = tl.program_id(0), tl.num_programs(0)
     tensor, first, end = tl.load(chunks + chunk), tl.load(chunks + count + chunk), tl.load(chunks + 2 * count + chunk)
     begin = _begin(addresses, tensor, dtype, aligned)
     total = tl.zeros([block], tl.float32)
-    for start in range(first, end, block):
-        places = start + tl.arange(0, block)
+    for step in range(steps):
+        places = first + step * block + tl.arange(0, block)
         values = tl.load(begin + places, mask=places < end, other=0.0).to(tl.float32)
         total += values * values
     tl.store(partials + chunk, tl.sum(total, axis=0) * tl.load(weights + chunk))
@@ -98,33 +107,41 @@ def move(
     factors,
     now_type: tl.constexpr,
     before_type: tl.constexpr,
+    copies: tl.constexpr,
     aligned: tl.constexpr,
     block: tl.constexpr,
+    steps: tl.constexpr,
 ):
-    """θ ← θ̄ + f (θ − θ̄) in one chunk, with the factor f of its layer group: θ̄ itself for 0, nothing for 1."""
+    """θ ← θ̄ + f (θ − θ̄) in one chunk, with the factor f of its layer group: θ̄ itself for 0, nothing for 1.
+
+    ``copies``: all factors are 0, and θ is not even read.
+    """
     chunk, count = tl.program_id(0), tl.num_programs(0)
     tensor, first, end = tl.load(chunks + chunk), tl.load(chunks + count + chunk), tl.load(chunks + 2 * count + chunk)
     now_begin = _begin(addresses, tensor, now_type, aligned)
     before_begin = _begin(addresses + tensors, tensor, before_type, aligned)
     factor = tl.load(factors + chunk)
     end = tl.where(factor == 1.0, first, end)
-    for start in range(first, end, block):
-        places = start + tl.arange(0, block)
+    for step in range(steps):
+        places = first + step * block + tl.arange(0, block)
         inside = places < end
         before = tl.load(before_begin + places, mask=inside, other=0.0).to(tl.float32)
-        now = tl.load(now_begin + places, mask=inside & (factor != 0.0), other=0.0).to(tl.float32)
-        # From θ on, of which a factor near 1 leaves most: the rounding of θ̄ + f (θ − θ̄) would move every weight.
-        moved = tl.where(factor == 0.0, before, now + (1.0 - factor) * (before - now))
-        tl.store(now_begin + places, moved.to(now_type), mask=inside)
+        if copies:
+            tl.store(now_begin + places, before.to(now_type), mask=inside)
+        else:
+            now = tl.load(now_begin + places, mask=inside, other=0.0).to(tl.float32)
+            # From θ on, of which a factor near 1 leaves most: rounding in θ̄ + f (θ − θ̄) would move every weight.
+            moved = tl.where(factor == 0.0, before, now + (1.0 - factor) * (before - now))
+            tl.store(now_begin + places, moved.to(now_type), mask=inside)
 
 
 @triton.jit
-def finish(partials, firsts, chunks, out, groups, block: tl.constexpr):
+def finish(partials, firsts, chunks, out, groups, block: tl.constexpr, steps: tl.constexpr):
     """Sum the chunks of one layer group, for one of the sums; out is float64 (sums, groups)."""
     group, row = tl.program_id(0), tl.program_id(1)
     first, end = tl.load(firsts + group), tl.load(firsts + group + 1)
     total = tl.zeros([block], tl.float64)
-    for start in range(first, end, block):
-        places = start + tl.arange(0, block)
+    for step in range(steps):
+        places = first + step * block + tl.arange(0, block)
         total += tl.load(partials + row * chunks + places, mask=places < end, other=0.0).to(tl.float64)
     tl.store(out + row * groups + group, tl.sum(total, axis=0))
