@@ -77,8 +77,8 @@ class Displacements:
         if follow > 0:
             self._note_step()
         if scale != 1:
-            sums[0] /= scale
-            sums[1] /= scale**2
+            sums[0].div_(scale)
+            sums[1].div_(scale**2)
         return sums
 
     @torch.no_grad()
