@@ -33,8 +33,8 @@ def sums(entries: Sequence[Entry], groups: int, follow: float) -> Tensor:
         elif follow > 0:
             torch._foreach_add_(before, displacements, alpha=follow)
         told = [(entry, d) for entry, d in zip(bucket, displacements, strict=True) if entry.gradient is not None]
-        dots, norms = _products([entry.gradient for entry, _ in told], [d for _, d in told])  # type: ignore[misc]
-        left = iter(zip(dots, norms, strict=True))
+        products, norms = _products([entry.gradient for entry, _ in told], [d for _, d in told])  # type: ignore[misc]
+        left = iter(zip(products, norms, strict=True))
         for entry in bucket:
             dot, norm = (zero, zero) if entry.gradient is None else next(left)
             columns[0].append(dot)

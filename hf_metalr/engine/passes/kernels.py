@@ -9,9 +9,9 @@ one chunk, so the launch does not know how many tensors or groups there are:
                 numbers on every run
     firsts      int64 (groups + 1): the first chunk of every layer group; summed in float64, in order
 
-float32 is enough within a chunk: its sums are of `CHUNK` terms, by lanes and then by halves. `BLOCK` elements are read at
-once, in 16-byte loads where all addresses allow them (``aligned``). Loops run over as many blocks as the longest chunk
-or group has (``steps``): bounds that are read from memory are beyond Triton's interpreter, which tests need.
+float32 is enough within a chunk: its sums are of `CHUNK` terms, by lanes and then by halves. `BLOCK` elements are read
+at once, in 16-byte loads where all addresses allow them (``aligned``). Loops run over as many blocks as the longest
+chunk or group has (``steps``): bounds that are read from memory are beyond Triton's interpreter, which tests need.
 """
 
 import triton

@@ -1,6 +1,6 @@
 """Which implementation a pass takes, and the sum over kinds of entries."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import torch
@@ -12,9 +12,11 @@ from hf_metalr.engine.passes.entries import Entry, Kind, by_kind
 
 
 class _Implementation(Protocol):
-    sums: Callable[[Sequence[Entry], int, float], Tensor]
-    squares: Callable[[Sequence[Entry], int], Tensor]
-    move: Callable[[Sequence[Entry], Sequence[float]], None]
+    def sums(self, entries: Sequence[Entry], groups: int, follow: float) -> Tensor: ...
+
+    def squares(self, entries: Sequence[Entry], groups: int) -> Tensor: ...
+
+    def move(self, entries: Sequence[Entry], factors: Sequence[float]) -> None: ...
 
 
 class Passes:
