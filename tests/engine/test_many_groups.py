@@ -47,6 +47,7 @@ def test_one_walk_sets_what_many_set(kind: str) -> None:
         "one cycle": lambda: OneCycleLR(optimizer, max_lr=[0.2, 0.3, 0.4], total_steps=10),
     }[kind]()
     other, other_scheduler = copy.deepcopy((optimizer, scheduler))
+    unmoved = rates.base_lrs(optimizer)["b"]
     new = {"a": 0.3, "c": 0.01}
     rates.set_base_lrs(optimizer, scheduler, new)
     for name, lr in new.items():
@@ -56,5 +57,6 @@ def test_one_walk_sets_what_many_set(kind: str) -> None:
     for group, twin in zip(optimizer.param_groups, other.param_groups, strict=True):
         assert {k: v for k, v in group.items() if k != "params"} == {k: v for k, v in twin.items() if k != "params"}
     if scheduler is not None:
+        assert scheduler.base_lrs == [0.3, unmoved, 0.01]
         assert scheduler.base_lrs == other_scheduler.base_lrs
         assert scheduler._last_lr == other_scheduler._last_lr
