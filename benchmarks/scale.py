@@ -132,7 +132,7 @@ def page(rows: Sequence[dict]) -> str:
             f"ViT, 12 layers, {PIXELS} pixels, patches of {PATCH}, batches of {BATCH} per process, one thread each; "
             "bare loop, gloo. Median over steps of the ratio to the plain step of the same turn.",
             measured,
-            "## Modelled: H100, bfloat16 compute, float32 parameters and optimizer",
+            "## Modelled, not measured: H100, bfloat16 compute, float32 parameters and optimizer",
             predicted,
         ]
     )

@@ -1,6 +1,6 @@
 """The displacement Δ = θ̂ − θ of the last optimizer step, or steps, for one copy of the trainable parameters."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -8,31 +8,30 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from hf_metalr.engine.amp import gradient_scale
+from hf_metalr.engine.passes import Entry, Passes, anchor_like
 from hf_metalr.engine.rates import effective_lrs, learned_groups
 from hf_metalr.engine.shards import local, shard_count
-from hf_metalr.equations import accumulator, inner_product
-
-# On a CPU a meta step is bound by memory bandwidth: pieces of 1 MiB (float32) stay in cache for all that is done to
-# them.
-_PIECE = 2**18
 
 
 class Displacements:
     """Remembers θ before an optimizer step, and measures the displacement afterwards.
 
-    Δ is never stored: it is formed piece by piece from the remembered θ and the present parameters. Parameters are read
-    from the optimizer each time, since wrappers (FSDP2) replace them.
+    Δ is never stored: it is formed from the remembered θ and the present parameters, in one pass over memory
+    (`hf_metalr.engine.passes`). Parameters are read from the optimizer each time, since wrappers (FSDP2) replace them.
 
     Args:
         optimizer: an optimizer whose param groups carry their layer group.
+        follows: whether `measure` is going to move what is remembered by a share of the way; it is then float32 for
+            float16 and bfloat16 parameters, in which small steps would be lost.
 
     Attributes:
         lrs: effective rates of the step whose displacement is pending.
         pending: whether there is a displacement that was not yet measured.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
-        self._optimizer = optimizer
+    def __init__(self, optimizer: Optimizer, follows: bool = False) -> None:
+        self._optimizer, self._follows = optimizer, follows
+        self._passes = Passes()
         self._before: dict[str, list[Tensor]] = {}
         self.lrs: dict[str, float] = {}
         self.pending = False
@@ -54,10 +53,10 @@ class Displacements:
     def remember(self) -> None:
         """Copy θ, and note the rates of the step that is about to be taken."""
         for name, group in self.parameters.items():
-            now = [local(parameter) for parameter in group]
             if name not in self._before:
-                self._before[name] = [torch.empty_like(parameter) for parameter in now]
-            torch._foreach_copy_(self._before[name], now)
+                self._before[name] = [anchor_like(local(parameter), self._follows) for parameter in group]
+        copied = [entry._replace(now=entry.before, before=entry.now) for entry in self._entries()]
+        self._passes.move(copied, [0.0] * len(self._before))
         self._note_step()
 
     @torch.no_grad()
@@ -73,39 +72,32 @@ class Displacements:
         Returns:
             Shape (3, groups), float64 where the device has it; this process's share where parameters are sharded.
         """
-        sums: list[Tensor] = []
-        for name, group in self.parameters.items():
-            total = torch.zeros(3, dtype=accumulator(group[0].device), device=group[0].device)
-            for parameter, before in zip(group, self._before[name], strict=True):
-                # Summed over processes by an average, so each shard counts as often as there are shards.
-                total += _measure(parameter, before, follow).to(total.device) * shard_count(parameter)
-            sums.append(total.to(sums[0].device) if sums else total)
-        measured = torch.stack(sums, dim=1)
+        sums = self._passes.sums(self._entries(gradients=True), len(self._before), follow)
         self.pending = False
         if follow > 0:
             self._note_step()
-        return measured / torch.tensor([[scale], [scale**2], [1.0]], dtype=measured.dtype, device=measured.device)
+        if scale != 1:
+            sums[0].div_(scale)
+            sums[1].div_(scale**2)
+        return sums
 
     @torch.no_grad()
     def gradient_squares(self) -> Tensor:
         """Return ``‖g‖²`` of the gradients that the optimizer is about to use; shape (groups,)."""
-        squares: list[Tensor] = []
-        for group in self.parameters.values():
-            total = torch.zeros((), dtype=accumulator(group[0].device), device=group[0].device)
-            for parameter in group:
-                if parameter.grad is not None:
-                    gradient = local(parameter.grad)
-                    total += inner_product(gradient, gradient).to(total.device) * shard_count(parameter)
-            squares.append(total.to(squares[0].device) if squares else total)
-        return torch.stack(squares) / gradient_scale(self._optimizer) ** 2
+        groups = list(self.parameters.values())
+        entries = [
+            Entry(index, shard_count(parameter), gradient, gradient)
+            for index, group in enumerate(groups)
+            for parameter in group
+            if (gradient := _gradient(parameter)) is not None
+        ]
+        squares = self._passes.squares(entries, len(groups))
+        return squares.to(local(groups[0][0]).device) / gradient_scale(self._optimizer) ** 2
 
     @torch.no_grad()
     def rescale(self, factors: Mapping[str, float]) -> None:
         """Put the parameters at ``θ + factor · Δ``, for each layer group whose factor is not exactly 1."""
-        for name, group in self.parameters.items():
-            if factors.get(name, 1.0) != 1.0:
-                now = [local(parameter) for parameter in group]
-                torch._foreach_lerp_(now, self._before[name], 1 - factors[name])
+        self._passes.move(self._entries(), [factors.get(name, 1.0) for name in self._before])
 
     def clear(self) -> None:
         """Free the copy."""
@@ -142,41 +134,27 @@ class Displacements:
         self.lrs = dict(state["lrs"])
         for group, parameters in self.parameters.items():
             tensors = [state["tensors"][names[id(parameter)]] for parameter in parameters]
-            self._before[group] = [t.to(p, copy=True) for t, p in zip(tensors, parameters, strict=True)]
+            self._before[group] = [
+                anchor_like(local(parameter), self._follows).copy_(tensor)
+                for tensor, parameter in zip(tensors, parameters, strict=True)
+            ]
+
+    def _entries(self, gradients: bool = False) -> list[Entry]:
+        return [
+            # Summed over processes by an average, so each shard counts as often as there are shards.
+            Entry(index, shard_count(parameter), local(parameter), before, _gradient(parameter) if gradients else None)
+            for index, (name, group) in enumerate(self.parameters.items())
+            for parameter, before in zip(group, self._before[name], strict=True)
+        ]
 
     def _note_step(self) -> None:
         self.lrs = effective_lrs(self._optimizer)
         self.pending = True
 
 
-def _measure(parameter: Tensor, before: Tensor, follow: float) -> Tensor:
-    """Return ``⟨g, Δ⟩``, ``‖g‖²``, ``‖Δ‖²`` of one tensor, unscaled; shape (3,)."""
-    parts = []
-    for now, old, gradient in _pieces(parameter, before):
-        displacement = now - old
-        zero = torch.zeros((), dtype=displacement.dtype, device=displacement.device)
-        parts.append(zero if gradient is None else inner_product(gradient, displacement))
-        parts.append(zero if gradient is None else inner_product(gradient, gradient))
-        parts.append(inner_product(displacement, displacement))
-        if follow == 1:
-            old.copy_(now)
-        elif follow > 0:
-            old.lerp_(now, follow)
-    wide = accumulator(parameter.device)
-    return torch.stack([part.to(wide) for part in parts]).view(-1, 3).sum(0)
-
-
-def _pieces(parameter: Tensor, before: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-    """Yield (present values, values before, gradient), cut into pieces of cache size on a CPU."""
-    now = local(parameter)
-    gradient = None if parameter.grad is None else local(parameter.grad)
-    if gradient is not None and gradient.is_sparse:
-        gradient = gradient.to_dense()
-    plain = all(tensor is None or tensor.is_contiguous() for tensor in (now, before, gradient))
-    if now.device.type != "cpu" or now.numel() <= _PIECE or not plain:
-        yield now, before, gradient
-        return
-    for start in range(0, now.numel(), _PIECE):
-        end = start + _PIECE
-        part = None if gradient is None else gradient.view(-1)[start:end]
-        yield now.view(-1)[start:end], before.view(-1)[start:end], part
+def _gradient(parameter: Tensor) -> Tensor | None:
+    """Return this process's part of a gradient, dense."""
+    if parameter.grad is None:
+        return None
+    gradient = local(parameter.grad)
+    return gradient if gradient.layout == torch.strided else gradient.to_dense()

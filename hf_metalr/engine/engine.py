@@ -41,7 +41,7 @@ from hf_metalr.engine.kept_head import make_rule, settled, with_room_below
 from hf_metalr.engine.measurement import Measurement, averaged, describe, telling
 from hf_metalr.engine.meta_step import MetaStep
 from hf_metalr.engine.no_trace import hidden_gradients, isolated_rng, kept_buffers, mixed_seed
-from hf_metalr.engine.rates import base_lrs, drop_base_keys, effective_lrs, set_base_lr, settle_base_lrs
+from hf_metalr.engine.rates import base_lrs, drop_base_keys, effective_lrs, set_base_lrs, settle_base_lrs
 from hf_metalr.engine.resuming import Resumable
 from hf_metalr.engine.schedulers import bare_optimizer, bare_scheduler
 from hf_metalr.engine.trust_region import choose_unstated, lr_bounds, move_into_bounds
@@ -149,7 +149,7 @@ class MetaLR(Resumable):
         self._written = WrittenRates(optimizer, self.first_lrs)
         self._written.follow(self._scheduler, base_lrs(optimizer))
         self._rule = make_rule(self.config, self.layer_groups)
-        self._displacements = Displacements(optimizer)
+        self._displacements = Displacements(optimizer, follows=self.config.effective_horizon > 1)
         self._gradient_squares = torch.empty(0)
         self._hooks = [
             optimizer.register_step_pre_hook(self._before_metalr_step),
@@ -281,9 +281,12 @@ class MetaLR(Resumable):
         if finite:
             lrs = self.learning_rates
             self._rule.region = {name: self.lr_bounds[name] for name in self.groups_in_region}
-            for name, proposed in self._rule.propose(lrs, telling(measured, self.held_groups)).items():
-                bounded = bound_lr(proposed, lrs[name], *self.lr_bounds[name], self.config.max_lr_change)
-                set_base_lr(self.optimizer, self.scheduler, name, bounded)
+            proposed = self._rule.propose(lrs, telling(measured, self.held_groups))
+            bounded = {
+                name: bound_lr(lr, lrs[name], *self.lr_bounds[name], self.config.max_lr_change)
+                for name, lr in proposed.items()
+            }
+            set_base_lrs(self.optimizer, self.scheduler, bounded)
         if self.on_meta_step is not None:
             effective = effective_lrs(self.optimizer)
             described = describe(

@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 from hf_metalr.engine.adapters import lora_rates
 from hf_metalr.engine.config import MetaLRConfig
 from hf_metalr.engine.displacements import Displacements
-from hf_metalr.engine.rates import base_lrs, learned_groups, make_numbers_plain, set_base_lr, unstated_groups
+from hf_metalr.engine.rates import base_lrs, learned_groups, make_numbers_plain, set_base_lrs, unstated_groups
 from hf_metalr.engine.trust_region import NO_BOUNDS, weight_region
 from hf_metalr.equations import Bounds
 from hf_metalr.layer_groups import LayerGroup
@@ -88,7 +88,7 @@ class FirstGradient:
         engine.lr_bounds = dict.fromkeys(engine.lr_bounds, engine.wide_bounds)
         for name, lr in self.chosen.items():
             self.chosen[name] = engine.first_lrs[name] = engine.wide_bounds.clip(lr)
-            set_base_lr(engine.optimizer, engine.scheduler, name, self.chosen[name])
+        set_base_lrs(engine.optimizer, engine.scheduler, self.chosen)
 
 
 def rates_of_first_gradient(

@@ -84,7 +84,8 @@ def settle_base_lrs(optimizer: Optimizer, scheduler: object | None) -> None:
             group.pop(BASE_KEY, None)
             multiplied, base = float(scheduler.base_lrs[index]), base_lr(group)  # type: ignore[union-attr]
             if multiplied != base and multiplied > 0:
-                _scale_scheduler(scheduler, index, multiplied, base)
+                for rates in _multiplied_rates(scheduler):
+                    _scale(rates, index, multiplied, base)
         elif owns_rates(scheduler):
             group.pop(BASE_KEY, None)
         elif scheduler is not None or "initial_lr" not in group:
@@ -106,19 +107,28 @@ def drop_base_keys(optimizer: Optimizer) -> None:
 
 def set_base_lr(optimizer: Optimizer, scheduler: object | None, layer_group: str, lr: float) -> None:
     """Set the base rate of a layer group and multiply its effective rate by the same factor; a rate of 0 stays 0."""
+    set_base_lrs(optimizer, scheduler, {layer_group: lr})
+
+
+def set_base_lrs(optimizer: Optimizer, scheduler: object | None, lrs: Mapping[str, float]) -> None:
+    """Do what `set_base_lr` does for every layer group that is named, in one walk over the param groups."""
+    keys = ("lr", "initial_lr", BASE_KEY, *_keys_of(scheduler))
+    multiplied, given = _multiplied_rates(scheduler), _given_rates(scheduler)
     for name, index, group in learned_groups(optimizer):
-        if name != layer_group:
+        if name not in lrs:
             continue
-        old = base_lr(group)
+        lr, old = lrs[name], base_lr(group)
         if old == 0:
             continue  # the user froze it
-        factor, effective = lr / old, float(group["lr"])
-        for key in ("lr", "initial_lr", BASE_KEY, *_keys_of(scheduler)):
+        effective = float(group["lr"])
+        for key in keys:
             if key in group:
-                _assign(group, key, lr if float(group[key]) == old else float(group[key]) * factor)
-        if scheduler is not None:
-            _scale_scheduler(scheduler, index, old, lr)
-            _note_last(scheduler, index, effective, float(group["lr"]))
+                _scale(group, key, old, lr)
+        for rates in multiplied:
+            _scale(rates, index, old, lr)
+        for rates in given:
+            if index < len(rates) and float(rates[index]) == effective:
+                _assign(rates, index, float(group["lr"]))
 
 
 def same_ratio(
@@ -145,23 +155,25 @@ def _keys_of(scheduler: object | None) -> tuple[str, ...]:
     return _ONE_CYCLE_KEYS if any(isinstance(part, OneCycleLR) for part in parts) else ()
 
 
-def _scale_scheduler(scheduler: object, index: int, old: float, lr: float) -> None:
-    for part in getattr(scheduler, "_schedulers", ()):
-        _scale_scheduler(part, index, old, lr)
+def _multiplied_rates(scheduler: object | None) -> list[list]:
+    """Return the lists of rates that a scheduler, and those that it is made of, multiply."""
+    lists = [rates for part in getattr(scheduler, "_schedulers", ()) for rates in _multiplied_rates(part)]
     # CyclicLR swings between two lists of rates; GreedyLR's list of the same name holds bounds, which stay.
-    for name in ("base_lrs", "max_lrs") if isinstance(scheduler, CyclicLR) else ("base_lrs",):
-        rates = getattr(scheduler, name, None)
-        if rates is not None:
-            rates[index] = lr if float(rates[index]) == old else rates[index] * (lr / old)
+    names = ("base_lrs", "max_lrs") if isinstance(scheduler, CyclicLR) else ("base_lrs",)
+    return lists + [rates for name in names if (rates := getattr(scheduler, name, None)) is not None]
 
 
-def _note_last(scheduler: object, index: int, old: float, lr: float) -> None:
-    # What a scheduler gave last is what it finds: rates that differ from it were written by somebody else.
-    for part in getattr(scheduler, "_schedulers", ()):
-        _note_last(part, index, old, lr)
+def _given_rates(scheduler: object | None) -> list[list]:
+    """Return the lists of rates that a scheduler gave last: rates that differ from them were written by others."""
+    lists = [rates for part in getattr(scheduler, "_schedulers", ()) for rates in _given_rates(part)]
     last = getattr(scheduler, "_last_lr", None)
-    if isinstance(last, list) and index < len(last) and float(last[index]) == old:
-        _assign(last, index, lr)
+    return [*lists, last] if isinstance(last, list) else lists
+
+
+def _scale(rates: Any, key: Any, old: float, lr: float) -> None:
+    """Set a rate that was ``old``, and multiply another one by the same factor."""
+    found = float(rates[key])
+    _assign(rates, key, lr if found == old else found * (lr / old))
 
 
 def _assign(group: Any, key: Any, value: float) -> None:

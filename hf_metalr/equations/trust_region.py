@@ -19,10 +19,12 @@ and Stern 2018, arXiv 1804.04235), LAMB (You et al. 2019, arXiv 1904.00962); 1/n
 2203.03466). Here it bounds rates that are learned, instead of setting them.
 """
 
+import math
 from collections.abc import Iterable
 from statistics import median
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -62,11 +64,16 @@ def weight_size(matrices: Iterable[Tensor]) -> float | None:
         matrices: weight tensors of two or more dimensions, any floating dtype. Zero ones (the last
             layer of a residual block that starts at nothing, say) do not tell the size that weights will have.
 
-    >>> import torch
     >>> weight_size([torch.full((2, 2), 3.0), torch.full((4, 1), 0.5), torch.ones(3, 3), torch.zeros(2, 2)])
     1.0
     """
-    sizes = [matrix.detach().float().square().mean().sqrt().item() for matrix in matrices]
+    # A norm reads a matrix without a copy, and one transfer brings them all: no waiting for a device at each matrix.
+    norms = [
+        torch.linalg.vector_norm(matrix.detach(), dtype=torch.promote_types(matrix.dtype, torch.float32)).float()
+        / math.sqrt(max(matrix.numel(), 1))
+        for matrix in matrices
+    ]
+    sizes = torch.stack([norm.to(norms[0].device) for norm in norms]).tolist() if norms else []
     return median(filled) if (filled := [size for size in sizes if size > 0]) else None
 
 
