@@ -170,4 +170,3 @@ def _names(dataset: Any, column: str, folder: Path | None, places: Sequence[str]
         inside = here is not None and folder is not None and here.is_relative_to(folder)
         names.append(place if here is None else here.relative_to(folder).as_posix() if inside and folder else str(here))
     return names
-

@@ -19,7 +19,7 @@ from hf_metalr.evaluation.rows import Chosen
 from hf_metalr.evaluation.scores import ClassScores, LabelScores, NumberScores, OverlapScores
 from hf_metalr.inference.rows import probabilities
 from hf_metalr.inference.served import Served
-from hf_metalr.inference.stream import stream_answers
+from hf_metalr.inference.stream import Answer, stream_answers
 from hf_metalr.metrics.segmentation import confusion_matrix
 from hf_metalr.training.scoring import class_maps
 
@@ -98,8 +98,7 @@ def ask(served: Served, chosen: Chosen, batch_size: int, temperature: float = 1.
     logits = []
     for answers in stream_answers(served, read, chosen.rows, batch_size):
         for answer in answers:
-            _require_numbers(served, chosen.data, answer)
-            logits.append(answer.logits.double().numpy() / temperature)
+            logits.append(_require_numbers(served, chosen.data, answer).double().numpy() / temperature)
     return Answers(served.task, served.names, np.stack(logits), truth)
 
 
@@ -142,12 +141,13 @@ def _tell_absent(served: Served, present: set[int]) -> None:
         logger.info("classes of the model that no evaluated row has: %s", show(absent))
 
 
-def _require_numbers(served: Served, data: Data, answer: Any) -> None:
+def _require_numbers(served: Served, data: Data, answer: Answer) -> torch.Tensor:
     if answer.logits is None:
         name = data.table.files()[answer.row] or data.table.name(answer.row)
         raise InputError(
             None, f"'{served.source}', '{name}': {answer.reason}. Did its training diverge? Look at its weights."
         )
+    return answer.logits
 
 
 def mask_numbers(served: Served, data: Data) -> dict[int, int]:
@@ -193,9 +193,9 @@ def _ask_for_masks(served: Served, chosen: Chosen, batch_size: int) -> Answers:
     matrix, place = np.zeros((size, size), dtype=np.int64), 0
     for answers in stream_answers(served, read, chosen.rows, batch_size):
         for answer in answers:
-            _require_numbers(served, chosen.data, answer)
+            logits = _require_numbers(served, chosen.data, answer)
             assert answer.labels is not None
-            found = class_maps(answer.logits[None], answer.labels[None])[0].numpy()
+            found = class_maps(logits[None], answer.labels[None])[0].numpy()
             own = confusion_matrix(found, np.asarray(answer.labels), size, IGNORED)
             overlaps[:, place] = own.diagonal(), own.sum(axis=1), own.sum(axis=0)
             matrix, place = matrix + own, place + 1

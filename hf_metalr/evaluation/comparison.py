@@ -1,7 +1,7 @@
 """Two models on the same rows: paired differences with intervals, and McNemar's test.
 
-AUROCs are compared by the same paired bootstrap as everything else, not by DeLong's test: that takes rows for independent,
-while the bootstrap draws whole patients, and no library here has it.
+AUROCs are compared by the same paired bootstrap as everything else, not by DeLong's test: that takes rows for
+independent, while the bootstrap draws whole patients, and no library here has it.
 """
 
 from collections.abc import Sequence

@@ -83,10 +83,10 @@ class EvaluationConfig:
         default=False,
         group=_MEASURE,
     )
-    bootstraps: int = option(
-        "resamples of the intervals", default=1000, type=positive_int, metavar="N", group=_MEASURE
-    )
+    bootstraps: int = option("resamples of the intervals", default=1000, type=positive_int, metavar="N", group=_MEASURE)
     confidence: float = option("of the intervals", default=0.95, type=share, metavar="SHARE", group=_MEASURE)
-    worst: int = option("how many of the worst errors are shown", default=16, type=positive_int, metavar="N", group=_OUTPUT)
+    worst: int = option(
+        "how many of the worst errors are shown", default=16, type=positive_int, metavar="N", group=_OUTPUT
+    )
     format: str = option("of the figures", default="png", choices=("png", "svg"), group=_OUTPUT)
     overwrite: bool = option("write over an earlier evaluation in the folder", default=False, group=_OUTPUT)

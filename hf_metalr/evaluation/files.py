@@ -1,4 +1,4 @@
-"""The folder of an evaluation: evaluation.json, a row per input, figures, the worst errors and the page. All or nothing."""
+"""The folder of an evaluation: evaluation.json, a row per input, figures, worst errors and the page. All or nothing."""
 
 import csv
 import logging

@@ -71,7 +71,10 @@ def _per_class(content: Mapping[str, Any]) -> Markup:
         return Markup()
     names = [name for name in classes[0] if name != "class"]
     rows = [
-        (row["class"], *(_with_range(row[name]) if isinstance(row[name], dict) else _count(row[name]) for name in names))
+        (
+            row["class"],
+            *(_with_range(row[name]) if isinstance(row[name], dict) else _count(row[name]) for name in names),
+        )
         for row in classes
     ]
     return table("By class", ("class", *(name.replace("_", " ") for name in names)), rows)
@@ -90,7 +93,9 @@ def _calibration(content: Mapping[str, Any]) -> list[Markup]:
     note = "ECE is the mean distance of the reliability line from the diagonal; smaller is better, as of Brier's score."
     if fitted := found.get("temperature"):
         rows.append((f"at temperature {fitted['value']:.3g}", f"{fitted['ece']:.3f}", f"{fitted['brier']:.3f}"))
-        note += f" The temperature was fitted on {fitted['fitted_on']} rows of validation, never on the rows shown here."
+        note += (
+            f" The temperature was fitted on {fitted['fitted_on']} rows of validation, never on the rows shown here."
+        )
     return [element("p", note, class_="note"), table("Calibration", ("logits", "ECE", "Brier"), rows)]
 
 
@@ -98,13 +103,22 @@ def _points(content: Mapping[str, Any]) -> list[Markup]:
     found = content.get("operating_points")
     if not found or not found["points"]:
         return []
-    note = f"Thresholds were chosen on {found['chosen_on']} rows of validation; the rates are those of the rows evaluated."
+    note = (
+        f"Thresholds were chosen on {found['chosen_on']} rows of validation; the rates are those of the rows evaluated."
+    )
     rates = ("sensitivity", "specificity", "positive_predictive_value", "negative_predictive_value")
     rows = [
         (f"{p['class']}: {p['rule']} ≥ {p['at_least']:g}", f"{p['threshold']:.3g}", *(_with_range(p[r]) for r in rates))
         for p in found["points"]
     ]
-    heads = ("wanted", "threshold", "sensitivity", "specificity", "positive predictive value", "negative predictive value")
+    heads = (
+        "wanted",
+        "threshold",
+        "sensitivity",
+        "specificity",
+        "positive predictive value",
+        "negative predictive value",
+    )
     return [element("p", note, class_="note"), table("Operating points", heads, rows)]
 
 
@@ -114,7 +128,12 @@ def _subgroups(content: Mapping[str, Any]) -> Markup:
         return Markup()
     names = list(groups[0]["metrics"])
     rows = [
-        (f"{g['column']}: {g['value']}", str(g["rows"]), str(g.get("groups", "")), *(_with_range(g["metrics"][n]) for n in names))
+        (
+            f"{g['column']}: {g['value']}",
+            str(g["rows"]),
+            str(g.get("groups", "")),
+            *(_with_range(g["metrics"][n]) for n in names),
+        )
         for g in groups
     ]
     return table("By subgroup", ("subgroup", "rows", "groups", *(n.replace("_", " ") for n in names)), rows)

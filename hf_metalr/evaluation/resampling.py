@@ -50,7 +50,9 @@ def intervals(scores: Scores, draws: Sequence[np.ndarray], confidence: float) ->
     return _ends(values, [scores(weights) for weights in draws], confidence)
 
 
-def paired(first: Scores, second: Scores, draws: Sequence[np.ndarray], confidence: float) -> dict[Any, dict[str, float]]:
+def paired(
+    first: Scores, second: Scores, draws: Sequence[np.ndarray], confidence: float
+) -> dict[Any, dict[str, float]]:
     """Return value, low and high of every difference, first minus second, each resample being drawn for both."""
 
     def differences(weights: np.ndarray) -> dict[Any, float]:

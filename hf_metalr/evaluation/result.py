@@ -1,8 +1,9 @@
 """`evaluation.json`: what an evaluation found, in a documented form, and the card's `model-index` from it.
 
-    {"schema": "hf_metalr/evaluation", "version": 1, "model": …, "task": …, "metrics": {"accuracy": {"value", "low", "high"}}, …}
+    {"schema": "hf_metalr/evaluation", "version": 1, "model": …, "task": …,
+     "metrics": {"accuracy": {"value": …, "low": …, "high": …}, …}, "confusion_matrix": {"classes": …}, …}
 
-What is not defined is null. `docs/evaluation.md` names every field.
+What is not defined is null. `docs/after-training.md` names every field.
 """
 
 import json

@@ -91,7 +91,9 @@ def _read(data: DataConfig, config: EvaluationConfig, served: Served, *, several
     except InputError as error:
         if error.parameter == "label_column" and data.label_column is None and "must name the column" in str(error):
             raise InputError(
-                error.parameter, *error.words, " Without labels nothing can be measured: `hf-metalr predict` needs none."
+                error.parameter,
+                *error.words,
+                " Without labels nothing can be measured: `hf-metalr predict` needs none.",
             ) from error
         raise
 

@@ -26,7 +26,8 @@ from hf_metalr.evaluation.subgroups import require_columns, subgroups
 from hf_metalr.evaluation.thresholds import operating_points
 from hf_metalr.evaluation.worst import worst_errors
 from hf_metalr.inference.config import ModelConfig
-from hf_metalr.inference.served import TEMPERATURE_FIELD, Served, chosen_temperature, load_served, with_window
+from hf_metalr.inference.served import Served, chosen_temperature, load_served, with_window
+from hf_metalr.training.models import TEMPERATURE_FIELD
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +128,9 @@ def _positive(config: EvaluationConfig, served: Served) -> int:
     if config.positive is None:
         return min(1, len(served.names) - 1)
     if config.positive not in served.names:
-        raise InputError("positive", f"must be a class of the model, {', '.join(served.names)}, found '{config.positive}'.")
+        raise InputError(
+            "positive", f"must be a class of the model, {', '.join(served.names)}, found '{config.positive}'."
+        )
     if len(served.names) != 2 or served.task.name != "classification":
         raise InputError("positive", "is for models of two classes: of others every class is set against the rest.")
     return served.names.index(config.positive)
@@ -149,9 +152,7 @@ def _require_validation(config: EvaluationConfig, served: Served, validation: Ch
 def _content(config: EvaluationConfig, served: Served, chosen: Chosen, answers: Answers) -> dict[str, Any]:
     groups = chosen.groups
     if groups is not None and len(set(groups)) < FEW_GROUPS:
-        logger.warning(
-            "%d groups of %s: intervals of so few are too narrow", len(set(groups)), chosen.data.group_name
-        )
+        logger.warning("%d groups of %s: intervals of so few are too narrow", len(set(groups)), chosen.data.group_name)
     return {
         "schema": SCHEMA,
         "version": VERSION,
@@ -227,7 +228,14 @@ def _by_validation(
     after = calibration(at_temperature(answers, fitted))
     return {
         "calibration": calibration(answers)
-        | {"temperature": {"value": fitted, "fitted_on": len(validation.rows), "ece": after["ece"], "brier": after["brier"]}},
+        | {
+            "temperature": {
+                "value": fitted,
+                "fitted_on": len(validation.rows),
+                "ece": after["ece"],
+                "brier": after["brier"],
+            }
+        },
         "operating_points": {
             "chosen_on": len(validation.rows),
             "points": operating_points(known, answers, classes, wanted, draws, config.confidence),

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ def _words(values: list[Any], column: str) -> list[str]:
             raise InputError("by", f"'{column}' has {len(set(known))} different values, too many for groups of rows.")
         return [MISSING if is_missing(value) else str(value) for value in values]
     edges = np.quantile(known, (0.25, 0.5, 0.75))
-    names = [f"up to {edges[0]:g}", *(f"{a:g} to {b:g}" for a, b in zip(edges, edges[1:], strict=False))]
+    names = [f"up to {edges[0]:g}", *(f"{a:g} to {b:g}" for a, b in pairwise(edges))]
     names.append(f"above {edges[2]:g}")
     logger.info("'%s' holds many numbers, which are divided at their quartiles: %s", column, "; ".join(names))
     names = [f"{place}. {name}" for place, name in enumerate(names, start=1)]  # sorted as numbers are

@@ -41,9 +41,7 @@ def operating_points(
             threshold = choose_threshold(validation.probabilities[:, number], inside, rate, least)
             called, truth = test.probabilities[:, number] >= threshold, _inside(test, number)
 
-            def rates(
-                weights: np.ndarray, called: np.ndarray = called, truth: np.ndarray = truth
-            ) -> dict[str, float]:
+            def rates(weights: np.ndarray, called: np.ndarray = called, truth: np.ndarray = truth) -> dict[str, float]:
                 return _rates(weights, called, truth)
 
             points.append(
@@ -86,4 +84,6 @@ def _rates(weights: np.ndarray, called: np.ndarray, truth: np.ndarray) -> dict[s
         (weights @ (called & truth), weights @ called),
         (weights @ (~called & ~truth), weights @ ~called),
     )
-    return {name: float(part / whole) if whole else float("nan") for name, (part, whole) in zip(REPORTED, both, strict=True)}
+    return {
+        name: float(part / whole) if whole else float("nan") for name, (part, whole) in zip(REPORTED, both, strict=True)
+    }

@@ -44,7 +44,9 @@ def _ordered(answers: Answers) -> tuple[list[int], Any]:
         dice = answers.scores().by_image()
         with np.errstate(invalid="ignore"):
             known = np.isfinite(dice[:, 1:])
-            means = np.where(known.any(axis=1), np.nansum(dice[:, 1:], axis=1) / np.maximum(1, known.sum(axis=1)), np.inf)
+            means = np.where(
+                known.any(axis=1), np.nansum(dice[:, 1:], axis=1) / np.maximum(1, known.sum(axis=1)), np.inf
+            )
         return [int(p) for p in np.argsort(means, kind="stable") if np.isfinite(means[p])], lambda place: {
             "mean_dice_foreground": float(means[place]),
             "dice": {name: float(value) for name, value in zip(names, dice[place], strict=True)},

@@ -1,8 +1,8 @@
 """`export_onnx`: a model as ONNX by `torch.onnx`, checked with onnxruntime on inputs before it appears.
 
-Why not optimum: its exporter still asks for Transformers 4, and goes through the TorchScript exporter that torch retires.
-torch's own has given wrong answers in silence (pytorch/pytorch#168224, #169178), which is why nothing is written that has
-not been compared.
+Why not optimum: optimum-onnx asks for Transformers below 4.58, and goes through the exporter that torch retires. The new
+one has given wrong answers in silence (pytorch/pytorch#168224, #169178), which is why nothing is written that has not
+been compared.
 """
 
 import json
@@ -83,7 +83,7 @@ def export_onnx(
         settings: other fields of `ModelConfig`.
 
     Raises:
-        InputError: the model, a setting or a missing package is at fault, or the export answers otherwise than the model.
+        InputError: the model, a setting or a missing package is at fault, or the export answers otherwise.
     """
     return run(
         ExportConfig(
@@ -152,7 +152,7 @@ def _export(network: _Logits, served: Served, samples: Sequence[Any], file: Path
     """Write the file; return whether it takes batches of any size."""
     text = served.task.modality == "text"
     own = {0: "batch", 1: "tokens"} if text else {0: "batch"}
-    shapes = (tuple({axis: torch.export.Dim.DYNAMIC for axis in own} for _ in network.names),)
+    shapes = (tuple(dict.fromkeys(own, torch.export.Dim.DYNAMIC) for _ in network.names),)
     # A size of 1 would be taken for a constant, and so would equal sizes of two axes.
     batch = _tensors(network, served, [samples[number % len(samples)] for number in range(3)])
     single = _tensors(network, served, samples[:1])
@@ -211,14 +211,16 @@ def _difference(network: _Logits, served: Served, samples: Sequence[Any], file: 
         feed = {name: tensor.numpy() for name, tensor in zip(network.names, tensors, strict=True)}
         (found,) = session.run([OUTPUT], feed)
         if found.shape != expected.shape or not np.isfinite(found).all():
-            raise InputError(None, f"The export of '{served.source}' answers otherwise than the model: nothing is written.")
+            raise InputError(
+                None, f"The export of '{served.source}' answers otherwise than the model: nothing is written."
+            )
         scale = max(1.0, float(np.abs(expected).max()))
         worst = max(worst, float(np.abs(found - expected).max()) / scale)
     if worst > TOLERANCE:
         raise InputError(
             None,
-            f"The export of '{served.source}' answers otherwise than the model, by {worst:.1e}, where {TOLERANCE:.0e} is "
-            "allowed: nothing is written. Try another version of torch or onnxruntime.",
+            f"The export of '{served.source}' answers otherwise than the model, by {worst:.1e}, where {TOLERANCE:.0e} "
+            "is allowed: nothing is written. Try another version of torch or onnxruntime.",
         )
     return worst
 

@@ -1,9 +1,10 @@
 """What comes before and after an exported model, as JSON: a program elsewhere must do the same to its inputs.
 
     {"schema": "hf_metalr/preprocessing", "version": 1, "task": "classification", "classes": ["normal", "pneumonia"],
-     "inputs": ["pixel_values"], "output": "logits", "probabilities": "softmax", "image": {"channels": 3, "processor": {…}}}
+     "inputs": ["pixel_values"], "output": "logits", "probabilities": "softmax",
+     "image": {"channels": 3, "processor": {…}}}
 
-`docs/export.md` names every field.
+`docs/after-training.md` names every field.
 """
 
 from pathlib import Path

@@ -194,7 +194,9 @@ def _write_parquet(path: Path, columns: Sequence[str], rows: Iterator[dict[str, 
 
     first = next(rows, None)
     number = isinstance((first or {}).get(PREDICTION), float)
-    kinds = {name: Value("string" if name == FILE or (name == PREDICTION and not number) else "float64") for name in columns}
+    kinds = {
+        name: Value("string" if name == FILE or (name == PREDICTION and not number) else "float64") for name in columns
+    }
     with ParquetWriter(path=str(path), features=Features(kinds), writer_batch_size=_CHUNK) as writer:
         for row in () if first is None else (first, *()):
             writer.write({name: row[name] for name in columns})

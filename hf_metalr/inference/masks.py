@@ -75,7 +75,7 @@ def crop_of(served: Served, size: tuple[int, int]) -> tuple[float, float] | None
         wanted = dict(processor.size)
         if short := wanted.get("shortest_edge"):
             scale = short / min(size)
-            height, width = height * scale, width * scale  # type: ignore[assignment]
+            height, width = height * scale, width * scale
         else:
             height, width = wanted["height"], wanted["width"]
     crop = dict(processor.crop_size)

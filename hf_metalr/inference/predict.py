@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +119,7 @@ def predict_table(config: PredictionConfig) -> Predicted:
         for path in config.out.parent.glob(f".{glob_escaped(config.out.name)}.partial-*.jsonl"):
             path.unlink()
     state.wait_for_everyone()
-    journal = Journal(
-        config.out, _head(served, inputs, config), resume=config.resume, process=state.process_index
-    )
+    journal = Journal(config.out, _head(served, inputs, config), resume=config.resume, process=state.process_index)
     done = journal.done()
     if done:
         logger.info("%d of %d rows were done before", len(done), len(inputs))
@@ -183,7 +181,9 @@ def _mask_writer(
 ) -> MaskWriter | None:
     if served.task.name != "segmentation":
         if config is not None and config.masks is not None:
-            raise InputError("masks", f"are of a segmentation, but '{served.source}' does {served.task.name}. Leave it out.")
+            raise InputError(
+                "masks", f"are of a segmentation, but '{served.source}' does {served.task.name}. Leave it out."
+            )
         return None
     writer = MaskWriter(served, folder, inputs.names, None if config is None else config.out.parent)
     for note in writer.notes:
@@ -213,7 +213,7 @@ def _require_skipping(inputs: Inputs, row: Mapping[str, Any], answer: Answer) ->
         )  # fmt: skip
     raise InputError(
         "data",
-        f"has an input that cannot be read, '{row[FILE]}': {row[REASON]}. Mend or remove it, or leave out all such with ",
+        f"has an input that cannot be read, '{row[FILE]}': {row[REASON]}. Mend or remove it, or leave such out with ",
         Parameter("skip_damaged"),
         ".",
     )

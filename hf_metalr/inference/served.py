@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,14 @@ import torch
 from safetensors import SafetensorError
 
 from hf_metalr.checked_json import read_object
+from hf_metalr.data.config import DataConfig
 from hf_metalr.data.inputs.prepare import ImagePreparation, TextPreparation, prepare_for
 from hf_metalr.data.labels.tasks import Modality, Task
 from hf_metalr.errors import InputError, Parameter
 from hf_metalr.inference.config import ModelConfig
 from hf_metalr.loading import first_line, quiet_loading, read_config, require_trust
+from hf_metalr.training.models import TEMPERATURE_FIELD
 from hf_metalr.training.run_record import RUN_NAME
-
-TEMPERATURE_FIELD = "calibration_temperature"
-"""Field of a model's configuration: logits are divided by it before the softmax or sigmoid (Guo et al. 2017)."""
 
 _MODALITIES: dict[str, Modality] = {
     "ForImageClassification": "image",
@@ -172,10 +171,8 @@ def _window(source: str) -> Any:
     return tuple(found) if isinstance(found, list) else found
 
 
-def with_window(served: Served, data: Any) -> tuple[Any, list[str]]:
-    """Return the `DataConfig` with the window that the model was trained with, where the user gives none, and a note."""
-    from dataclasses import replace
-
+def with_window(served: Served, data: DataConfig) -> tuple[DataConfig, list[str]]:
+    """Return the `DataConfig` with the window of the model's training, where the user gives none, and a note."""
     if data.window is not None or served.window is None:
         return data, []
     words = served.window if isinstance(served.window, str) else " ".join(f"{value:g}" for value in served.window)

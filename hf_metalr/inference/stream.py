@@ -21,8 +21,8 @@ class Answer:
 
     Attributes:
         row: its number.
-        logits: (outputs,), or (classes, height, width) of a segmentation, float32 on the CPU; None where there are none.
-        reason: why there are none; empty otherwise.
+        logits: (outputs,), or (classes, height, width) of a segmentation, float32 on the CPU; None without an answer.
+        reason: why there is none; empty otherwise.
         size: (height, width) of the decoded image; None of a text.
         labels: class map, (height, width) as the model sees the image, where `read` gives one beside it.
     """

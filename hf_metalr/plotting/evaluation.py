@@ -28,7 +28,12 @@ def plot_confusion_matrix(matrix: Sequence[Sequence[int]], names: Sequence[str])
     counts = np.asarray(matrix, dtype=np.float64)
     side = max(SIDE, min(9.0, 1.6 + 0.42 * len(names)))
     figure, axes = new_figure(side + 0.6, side)
-    shares = np.divide(counts, counts.sum(axis=1, keepdims=True), out=np.zeros_like(counts), where=counts.sum(axis=1, keepdims=True) > 0)
+    shares = np.divide(
+        counts,
+        counts.sum(axis=1, keepdims=True),
+        out=np.zeros_like(counts),
+        where=counts.sum(axis=1, keepdims=True) > 0,
+    )
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     shown = shortened(list(names), LONGEST_NAME)
     axes.set_xticks(range(len(names)), labels=shown, fontsize=SMALL, rotation=90 if len(names) > 4 else 0)

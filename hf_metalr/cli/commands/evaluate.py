@@ -16,7 +16,7 @@ a bootstrap interval (whole patients are drawn with --group-column), by class
 and by subgroup, confusion matrix, curves, calibration, thresholds, and the
 worst errors.
 
-The folder gets evaluation.json (docs/evaluation.md), rows.csv, figures,
+The folder gets evaluation.json (docs/after-training.md), rows.csv, figures,
 worst_errors.png and one page, evaluation.html. Evaluated is the test split of
 the data, if there is one; thresholds and temperature are chosen on validation
 alone. The model need not be trained here.
