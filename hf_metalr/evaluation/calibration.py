@@ -3,6 +3,10 @@
 Sources: Guo et al. 2017 (ECE, temperature); Brier 1950.
 """
 
+import json
+import logging
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +17,9 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
 from hf_metalr.evaluation.answers import Answers
+from hf_metalr.training.models import TEMPERATURE_FIELD
+
+logger = logging.getLogger(__name__)
 
 BINS = 10
 MOST_TEMPERATURE = 20.0  # beyond it, or below its inverse, probabilities say no more than the class
@@ -65,3 +72,14 @@ def fit_temperature(answers: Answers) -> float:
 def at_temperature(answers: Answers, temperature: float) -> Answers:
     """Return the answers with their logits divided by a temperature."""
     return Answers(answers.task, answers.names, answers.logits / temperature, answers.truth)
+
+
+def save_temperature(folder: Path, temperature: float) -> None:
+    """Write a temperature into the configuration of a model; everything else in it stays as it is."""
+    path = folder / "config.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content[TEMPERATURE_FIELD] = temperature
+    temporary = path.with_name(f".config-{os.getpid()}.json")
+    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+    logger.info("%s: %s %.4g", path, TEMPERATURE_FIELD, temperature)

@@ -73,7 +73,7 @@ def _per_class(content: Mapping[str, Any]) -> Markup:
     rows = [
         (
             row["class"],
-            *(_with_range(row[name]) if isinstance(row[name], dict) else _count(row[name]) for name in names),
+            *(_with_range(row[name]) if isinstance(row[name], dict) else str(row[name]) for name in names),
         )
         for row in classes
     ]
@@ -200,10 +200,6 @@ def _with_range(found: Mapping[str, float | None], *, sign: bool = False) -> str
     if value is None:
         return "undefined"
     return f"{value:{form}}" if low is None or high is None else f"{value:{form}} [{low:{form}}, {high:{form}}]"
-
-
-def _count(value: float | None) -> str:
-    return "" if value is None else f"{value:.0f}"
 
 
 def _page(name: str, sections: list[Markup]) -> str:

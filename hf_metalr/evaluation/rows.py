@@ -134,12 +134,10 @@ def _validation(
         read = _read(other, config, served)
         names = given_splits(read.table, config.split_column)
         rows = [row for row, name in enumerate(names) if name == VALIDATION] or list(range(len(read)))
-        logger.info("thresholds and temperature are chosen on %s", " ".join(config.validation))
         return _used(read, rows, VALIDATION)
     rows = [row for row, name in enumerate(splits) if name == VALIDATION]
-    if not rows or chosen == VALIDATION:
+    if served.task.name not in ("classification", "multi-label") or not rows or chosen == VALIDATION:
         return None
-    logger.info("thresholds and temperature are chosen on the split validation")
     kept = found.readable(rows)[1]
     return Chosen(found, kept, VALIDATION)
 

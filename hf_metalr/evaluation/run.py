@@ -1,6 +1,5 @@
 """`evaluate`: a fine-tuned model on rows with labels, step by step, and everything that is written of it."""
 
-import json
 import logging
 import os
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from sklearn.metrics import confusion_matrix, multilabel_confusion_matrix
 from hf_metalr.data.config import DataConfig
 from hf_metalr.errors import InputError, Parameter
 from hf_metalr.evaluation.answers import Answers, ask
-from hf_metalr.evaluation.calibration import at_temperature, calibration, fit_temperature
+from hf_metalr.evaluation.calibration import at_temperature, calibration, fit_temperature, save_temperature
 from hf_metalr.evaluation.comparison import compare, require_alike
 from hf_metalr.evaluation.config import EvaluationConfig
 from hf_metalr.evaluation.curves import curves
@@ -27,7 +26,6 @@ from hf_metalr.evaluation.thresholds import operating_points
 from hf_metalr.evaluation.worst import worst_errors
 from hf_metalr.inference.config import ModelConfig
 from hf_metalr.inference.served import Served, chosen_temperature, load_served, with_window
-from hf_metalr.training.models import TEMPERATURE_FIELD
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +99,7 @@ def run(config: EvaluationConfig) -> Evaluation:
     if config.out is not None:
         write_evaluation(config, served, chosen, answers, result)
     if config.save_temperature:
-        _save_temperature(Path(served.source), content["calibration"]["temperature"]["value"])
+        save_temperature(Path(served.source), content["calibration"]["temperature"]["value"])
     return result
 
 
@@ -145,7 +143,10 @@ def _require_validation(config: EvaluationConfig, served: Served, validation: Ch
             Parameter("validation"),
             ".",
         )
-    if validation is None and probable:
+    if validation is not None and probable:
+        where = " ".join(validation.data.config.data) if config.validation else "the split validation"
+        logger.info("thresholds and temperature are chosen on %s, %d rows", where, len(validation.rows))
+    elif probable:
         logger.info("no validation split: no threshold and no temperature is chosen (name data with --validation)")
 
 
@@ -176,7 +177,7 @@ def _metrics(answers: Answers, draws: Sequence[np.ndarray], confidence: float) -
     for key, value in found.items():
         if not isinstance(key, str):
             name, number = key
-            classes[number][name] = value["value"] if name in ("support", "pixels") else value
+            classes[number][name] = int(value["value"]) if name in ("support", "pixels") else value
     per_class = {} if answers.task.name == "regression" else {"per_class": classes}
     return {"metrics": {key: value for key, value in found.items() if isinstance(key, str)}} | per_class
 
@@ -241,13 +242,3 @@ def _by_validation(
             "points": operating_points(known, answers, classes, wanted, draws, config.confidence),
         },
     }
-
-
-def _save_temperature(folder: Path, temperature: float) -> None:
-    path = folder / "config.json"
-    content = json.loads(path.read_text(encoding="utf-8"))
-    content[TEMPERATURE_FIELD] = temperature
-    temporary = path.with_name(f".config-{os.getpid()}.json")
-    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
-    logger.info("%s: %s %.4g", path, TEMPERATURE_FIELD, temperature)

@@ -1,8 +1,7 @@
 """`export_onnx`: a model as ONNX by `torch.onnx`, checked with onnxruntime on inputs before it appears.
 
-Why not optimum: optimum-onnx asks for Transformers below 4.58, and goes through the exporter that torch retires. The new
-one has given wrong answers in silence (pytorch/pytorch#168224, #169178), which is why nothing is written that has not
-been compared.
+Why not optimum: optimum-onnx asks for Transformers below 4.58, and goes through the exporter that torch retires. The
+new one has given wrong answers in silence (pytorch/pytorch#168224, #169178): nothing is written that was not compared.
 """
 
 import json
