@@ -19,6 +19,8 @@ from hf_metalr.inference.served import Served
 from hf_metalr.training.start import SPLITS_NAME
 
 logger = logging.getLogger(__name__)
+# Of errors of the reader that say that there are no labels.
+_UNLABELLED = ("must name the column with the labels", "must hold a sub-folder of images", "no label in")
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def choose_rows(config: EvaluationConfig, served: Served, data: DataConfig) -> t
     recorded = _recorded(found, served.source) if set(splits) == {None} else None
     splits = splits if recorded is None else recorded
     names = {name for name in splits if name is not None}
-    if data.split is not None and names and split_of(data.split) not in names:  # a split of another name
+    if data.split is not None and split_of(data.split) not in names:  # a split of another name, or none at all
         found, splits, names = _read(data, config, served, several=False), [], set()
     chosen = _name(data.split, names, of_training=recorded is not None)
     rows = [row for row, name in enumerate(splits) if name == chosen] if chosen else list(range(len(found)))
@@ -89,12 +91,9 @@ def _read(data: DataConfig, config: EvaluationConfig, served: Served, *, several
             wanted, several_splits=several, split_column=config.split_column if several else None, task=served.task.name
         )
     except InputError as error:
-        if error.parameter == "label_column" and data.label_column is None and "must name the column" in str(error):
-            raise InputError(
-                error.parameter,
-                *error.words,
-                " Without labels nothing can be measured: `hf-metalr predict` needs none.",
-            ) from error
+        if data.label_column is None and any(words in str(error) for words in _UNLABELLED):
+            way_out = " Without labels nothing can be measured: `hf-metalr predict` needs none."
+            raise InputError(error.parameter, *error.words, way_out) from error
         raise
 
 

@@ -207,6 +207,8 @@ def _difference(network: _Logits, served: Served, samples: Sequence[Any], file: 
         tensors = _tensors(network, served, samples[start : start + size])
         with torch.no_grad():
             expected = network(*tensors).numpy()
+        if not np.isfinite(expected).all():
+            raise InputError(None, f"The model '{served.source}' answers with NaN or infinity. Look at its weights.")
         feed = {name: tensor.numpy() for name, tensor in zip(network.names, tensors, strict=True)}
         (found,) = session.run([OUTPUT], feed)
         if found.shape != expected.shape or not np.isfinite(found).all():

@@ -134,7 +134,7 @@ def predict_table(config: PredictionConfig) -> Predicted:
                 journal.write(sound)
             for row, answer in zip(found, answers, strict=True):
                 if REASON in row:
-                    _require_skipping(inputs, row, answer)
+                    _require_skipping(inputs, row, answer, resumable=True)
             told += len(found)
             if told // _TOLD_EVERY > (told - len(found)) // _TOLD_EVERY:
                 logger.info("%d of %d", told + len(done), len(inputs))
@@ -202,20 +202,21 @@ def _row(
     return {"row": answer.row} | row_of(served.task, served.names, name, answer.logits, temperature)
 
 
-def _require_skipping(inputs: Inputs, row: Mapping[str, Any], answer: Answer) -> None:
+def _require_skipping(inputs: Inputs, row: Mapping[str, Any], answer: Answer, *, resumable: bool = False) -> None:
     if inputs.config.skip_damaged:
         return
+    rest = (". What was done stays: go on with ", Parameter("resume"), ".") if resumable else (".",)
     if answer.reason == NOT_FINITE:
         raise InputError(
             None,
             f"'{row[FILE]}': {answer.reason}. Did its training diverge? Look at its weights, or leave such inputs out "
-            "with ", Parameter("skip_damaged"), ".",
+            "with ", Parameter("skip_damaged"), *rest,
         )  # fmt: skip
     raise InputError(
         "data",
         f"has an input that cannot be read, '{row[FILE]}': {row[REASON]}. Mend or remove it, or leave such out with ",
         Parameter("skip_damaged"),
-        ".",
+        *rest,
     )
 
 

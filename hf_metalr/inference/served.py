@@ -13,7 +13,7 @@ from hf_metalr.checked_json import read_object
 from hf_metalr.data.config import DataConfig
 from hf_metalr.data.inputs.prepare import ImagePreparation, TextPreparation, prepare_for
 from hf_metalr.data.labels.tasks import Modality, Task
-from hf_metalr.errors import InputError, Parameter
+from hf_metalr.errors import InputError
 from hf_metalr.inference.config import ModelConfig
 from hf_metalr.loading import first_line, quiet_loading, read_config, require_trust
 from hf_metalr.training.models import TEMPERATURE_FIELD
@@ -120,9 +120,12 @@ def _processor(source: str, task: Task, trust_remote_code: bool) -> Any:
         processor = auto.from_pretrained(source, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, ImportError, KeyError) as error:
         require_trust(source, error)
+        reason = (
+            "" if Path(source).is_dir() and first_line(error).startswith("Can't load") else f" ({first_line(error)})"
+        )
         raise InputError(
             None,
-            f"The model '{source}' has no {kind}, so how its inputs were prepared is not known ({first_line(error)}). "
+            f"The model '{source}' has no {kind}, so how its inputs were prepared is not known{reason}. "
             f"Save the one that it was trained with beside it: {auto.__name__}.from_pretrained(the model it came "
             f"from).save_pretrained('{source}').",
         ) from error
@@ -137,12 +140,23 @@ def _model(source: str, task: Task, trust_remote_code: bool) -> Any:
     try:
         with quiet_loading():
             model, info = getattr(transformers, task.auto_class).from_pretrained(
-                source, dtype=torch.float32, output_loading_info=True, trust_remote_code=trust_remote_code
+                source,
+                dtype=torch.float32,
+                ignore_mismatched_sizes=True,  # told below, by name
+                output_loading_info=True,
+                trust_remote_code=trust_remote_code,
             )
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         require_trust(source, error)
         raise InputError(None, f"The model '{source}' cannot be loaded ({first_line(error)}).") from error
-    missing = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
+    for key, stored, wanted in info["mismatched_keys"]:
+        raise InputError(
+            None,
+            f"The weights of '{source}' do not fit its configuration: {key} is {tuple(stored)} where {tuple(wanted)} is "
+            f"called for. Is the list of classes in its config.json ({model.config.num_labels}) another than it was "
+            "trained with?",
+        )
+    missing = sorted(info["missing_keys"])
     if missing:
         raise InputError(
             None,
@@ -192,9 +206,7 @@ def chosen_temperature(served: Served, wanted: bool) -> float:
         raise InputError(
             "calibrated",
             f"needs a model with a temperature ({TEMPERATURE_FIELD} in its config.json), but '{served.source}' has "
-            f"{served.temperature!r}. Fit one first: hf-metalr evaluate … ",
-            Parameter("save_temperature"),
-            ".",
+            f"{served.temperature!r}. Fit one first: `hf-metalr evaluate … --save-temperature`.",
         )
     return float(served.temperature)
 

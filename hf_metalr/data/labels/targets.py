@@ -131,10 +131,12 @@ def model_places(targets: Targets, id2label: Mapping[int, str]) -> tuple[dict[in
     if (unnamed or whole) and all(0 <= place < len(numbers) for place in places.values()):
         return places, "number" if whole else "order"
     strange = [name for name in occurring.values() if name not in numbers]
+    folded = {name.casefold() for name in numbers}
+    same = "They differ in capital letters alone. " if all(name.casefold() in folded for name in strange) else ""
     raise InputError(
         "label_column",
         f"has classes that the model does not know: {_some(strange)}. It has {len(numbers)}: {_some(list(numbers))}. "
-        "Is it the model that was fine-tuned on these data? Name them alike in the data.",
+        f"{same}Is it the model that was fine-tuned on these data? Name them alike in the data.",
     )
 
 
