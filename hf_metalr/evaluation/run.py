@@ -26,6 +26,7 @@ from hf_metalr.evaluation.thresholds import operating_points
 from hf_metalr.evaluation.worst import worst_errors
 from hf_metalr.inference.config import ModelConfig
 from hf_metalr.inference.served import Served, chosen_temperature, load_served, with_window
+from hf_metalr.processes import process_index
 
 logger = logging.getLogger(__name__)
 
@@ -96,9 +97,9 @@ def run(config: EvaluationConfig) -> Evaluation:
         content["against"] = {"model": other.source} | found
     content["worst"] = worst_errors(answers, chosen, config.worst)
     result = Evaluation(content)
-    if config.out is not None:
+    if config.out is not None and process_index() == 0:
         write_evaluation(config, served, chosen, answers, result)
-    if config.save_temperature:
+    if config.save_temperature and process_index() == 0:
         save_temperature(Path(served.source), content["calibration"]["temperature"]["value"])
     return result
 

@@ -88,8 +88,7 @@ def pictures(served: Served, chosen: Chosen, errors: list[dict[str, Any]]) -> "l
     found = []
     for error in errors:
         image = chosen.data.inputs([error["row"]])[0][0].convert("RGB")
-        image.thumbnail((SIDE, SIDE))
-        found.append(image)
+        found.append(image.resize(_fitting(image.size)))
     return found
 
 
@@ -120,14 +119,19 @@ def _overlays(served: Served, chosen: Chosen, errors: list[dict[str, Any]]) -> "
         assert answer.logits is not None
         assert answer.size is not None
         given = class_map_of(answer.logits, answer.size, crop_of(served, answer.size))
-        scale = min(1.0, SIDE / max(image.size))
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        size = _fitting(image.size)
         pixels = np.array(image.resize(size))
         for classes, colour in ((truth, TRUTH), (given, ANSWER)):
             small = np.array(Image.fromarray(classes).resize(size, Image.Resampling.NEAREST))
             pixels[_outline(small)] = colour
         found.append(Image.fromarray(pixels))
     return found
+
+
+def _fitting(size: tuple[int, int]) -> tuple[int, int]:
+    """Return the size at which an image fills a picture; small ones are enlarged."""
+    scale = SIDE / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _outline(classes: np.ndarray) -> np.ndarray:

@@ -120,9 +120,8 @@ def _processor(source: str, task: Task, trust_remote_code: bool) -> Any:
         processor = auto.from_pretrained(source, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, ImportError, KeyError) as error:
         require_trust(source, error)
-        reason = (
-            "" if Path(source).is_dir() and first_line(error).startswith("Can't load") else f" ({first_line(error)})"
-        )
+        is_plain = Path(source).is_dir() and first_line(error).startswith("Can't load")
+        reason = "" if is_plain else f" ({first_line(error)})"
         raise InputError(
             None,
             f"The model '{source}' has no {kind}, so how its inputs were prepared is not known{reason}. "
@@ -152,8 +151,8 @@ def _model(source: str, task: Task, trust_remote_code: bool) -> Any:
     for key, stored, wanted in info["mismatched_keys"]:
         raise InputError(
             None,
-            f"The weights of '{source}' do not fit its configuration: {key} is {tuple(stored)} where {tuple(wanted)} is "
-            f"called for. Is the list of classes in its config.json ({model.config.num_labels}) another than it was "
+            f"The weights of '{source}' do not fit its configuration: {key} is {tuple(stored)} where {tuple(wanted)} "
+            f"is called for. Is the list of classes in its config.json ({model.config.num_labels}) another than it was "
             "trained with?",
         )
     missing = sorted(info["missing_keys"])

@@ -115,6 +115,7 @@ def plot_numbers(truth: Sequence[float], answers: Sequence[float], limits: Seque
     residuals.hist(given - true, bins=min(30, max(5, len(true) // 5)), color=BODY_COLOUR)
     residuals.axvline(0, color=GREY, linestyle=":", linewidth=0.8)
     _labelled(residuals, "answer − truth", "rows")
+    residuals.yaxis.get_major_locator().set_params(integer=True)
     for axes in (scatter, agreement, residuals):
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=SMALL)
@@ -139,6 +140,7 @@ def plot_overlaps(by_image: np.ndarray, names: Sequence[str]) -> "Figure":
     axes.set_yticks(range(len(names)), labels=shortened(list(names), LONGEST_NAME), fontsize=SMALL)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)
+    axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1])
     _labelled(axes, "Dice of each image; bars are medians", "")
     return figure
 
