@@ -25,7 +25,7 @@ def resamples(count: int, groups: Sequence[Hashable] | None, number: int, seed: 
         number: of resamples.
         seed: of the draws.
 
-    >>> [weights.sum() for weights in resamples(4, ["a", "a", "b", "b"], 2, seed=0)]
+    >>> [float(weights.sum()) for weights in resamples(4, ["a", "a", "b", "b"], 2, seed=0)]
     [4.0, 4.0]
     """
     generator = np.random.default_rng(seed)
