@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from hf_metalr.data.images.masks import IGNORED, class_map
+from hf_metalr.data.inputs.prepare import TextPreparation
 from hf_metalr.data.labels.labels import is_whole_number
 from hf_metalr.data.labels.targets import model_places
 from hf_metalr.data.labels.tasks import Task
@@ -95,6 +96,8 @@ def ask(served: Served, chosen: Chosen, batch_size: int, temperature: float = 1.
     def read(row: int) -> tuple[Any, ...]:
         return tuple(column[0] for column in chosen.data.inputs([row]))
 
+    if isinstance(served.prepare, TextPreparation):
+        served.prepare.count_cut(*chosen.data.inputs(chosen.rows))
     logits = []
     for answers in stream_answers(served, read, chosen.rows, batch_size):
         for answer in answers:

@@ -15,7 +15,7 @@ from hf_metalr.inference.journal import REASON, SUFFIXES, Journal, glob_escaped
 from hf_metalr.inference.masks import MaskWriter
 from hf_metalr.inference.rows import FILE, header, row_of
 from hf_metalr.inference.served import Served, chosen_temperature, load_served, with_window
-from hf_metalr.inference.stream import NOT_FINITE, Answer, stream_answers
+from hf_metalr.inference.stream import NOT_FINITE, Answer, stream_answers, tell_full
 from hf_metalr.outputs import require_writable
 from hf_metalr.processes import process_index
 
@@ -93,14 +93,17 @@ def predict(
     )
     temperature = chosen_temperature(served, calibrated)
     writer = _mask_writer(served, inputs, None if masks is None else Path(masks), None)
+    full = 0
     for answers in stream_answers(served, inputs.read, range(len(inputs)), batch_size):
         for answer in answers:
+            full += answer.is_full
             row = _row(served, inputs, answer, temperature, writer)
             if REASON not in row:
                 yield {name: value for name, value in row.items() if name != "row"}
             else:
                 _require_skipping(inputs, row, answer)
                 logger.warning("left out, %s: %s", row[FILE], row[REASON])
+    tell_full(served, full)
 
 
 def predict_table(config: PredictionConfig) -> Predicted:
@@ -125,7 +128,7 @@ def predict_table(config: PredictionConfig) -> Predicted:
         logger.info("%d of %d rows were done before", len(done), len(inputs))
     rows = [row for row in range(state.process_index, len(inputs), state.num_processes) if row not in done]
     state.wait_for_everyone()  # all have seen what was done before anyone adds to it
-    told = 0
+    told = full = 0
     try:
         for answers in stream_answers(served, inputs.read, rows, config.model.batch_size):
             found = [_row(served, inputs, answer, temperature, writer) for answer in answers]
@@ -136,10 +139,12 @@ def predict_table(config: PredictionConfig) -> Predicted:
                 if REASON in row:
                     _require_skipping(inputs, row, answer, resumable=True)
             told += len(found)
+            full += sum(answer.is_full for answer in answers)
             if told // _TOLD_EVERY > (told - len(found)) // _TOLD_EVERY:
                 logger.info("%d of %d", told + len(done), len(inputs))
     finally:
         journal.close()
+    tell_full(served, full)
     state.wait_for_everyone()
     masks = None if writer is None else str(writer.folder)
     if process_index() != 0:

@@ -1,5 +1,6 @@
 """Logits of any number of inputs, batch by batch; the next batch is decoded while the model works on this one."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ import torch
 from torch import Tensor
 
 from hf_metalr.data.images.decode import ImageRefused
-from hf_metalr.data.inputs.prepare import ImagePreparation, require_padding
+from hf_metalr.data.inputs.prepare import ImagePreparation, TextPreparation, require_padding
 from hf_metalr.inference.served import Served
 
+logger = logging.getLogger(__name__)
 NOT_FINITE = "the model's answer is no number (NaN or infinity)"
 
 
@@ -24,6 +26,7 @@ class Answer:
         logits: (outputs,), or (classes, height, width) of a segmentation, float32 on the CPU; None without an answer.
         reason: why there is none; empty otherwise.
         size: (height, width) of the decoded image; None of a text.
+        is_full: whether a text has as many tokens as the model takes, so that the rest of it may have been cut.
         labels: class map, (height, width) as the model sees the image, where `read` gives one beside it.
     """
 
@@ -32,6 +35,7 @@ class Answer:
     reason: str = ""
     size: tuple[int, int] | None = None
     labels: Tensor | None = None
+    is_full: bool = False
 
 
 def stream_answers(
@@ -81,7 +85,9 @@ def _answers(served: Served, rows: Sequence[int], prepared: Sequence[Any]) -> li
         for place, own in zip(places, logits, strict=True):
             sound, (sample, size) = bool(torch.isfinite(own).all()), prepared[place]
             reason = "" if sound else NOT_FINITE
-            found[place] = Answer(rows[place], own if sound else None, reason, size, sample.get("labels"))
+            found[place] = Answer(
+                rows[place], own if sound else None, reason, size, sample.get("labels"), is_full(served, sample)
+            )
     return [found[place] for place in range(len(prepared))]
 
 
@@ -93,6 +99,19 @@ def forward(served: Served, samples: Sequence[Any]) -> Tensor:
     output = served.model(**{name: value.to(place) for name, value in batch.items() if name != "labels"}).logits
     logits: Tensor = (output[0] if isinstance(output, tuple) else output).float().cpu()
     return logits
+
+
+def is_full(served: Served, sample: Any) -> bool:
+    """Return whether a text has as many tokens as the model takes."""
+    return isinstance(served.prepare, TextPreparation) and len(sample["input_ids"]) >= served.prepare.longest
+
+
+def tell_full(served: Served, count: int) -> None:
+    """Say how many texts may have been cut, where there are any."""
+    if count and isinstance(served.prepare, TextPreparation):
+        logger.info(
+            "%d texts fill the %d tokens that the model takes: what is beyond is cut", count, served.prepare.longest
+        )
 
 
 def as_batch(served: Served, samples: Sequence[Any]) -> dict[str, Tensor]:

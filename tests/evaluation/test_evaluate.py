@@ -75,6 +75,17 @@ def test_what_is_written_of_a_classification(served_models, clinic, tmp_path, ca
     assert "12 groups of patient drawn" in told.out
 
 
+def test_what_is_evaluated_does_not_touch_what_validation_chooses(served_models, clinic):
+    def chosen(**settings):
+        result = hf_metalr.evaluate(
+            served_models["classes"], clinic, label_column=("label",), split_column="fold", bootstraps=5, **settings
+        ).content
+        points = [point["threshold"] for point in result["operating_points"]["points"]]
+        return [result["calibration"]["temperature"]["value"], *points]
+
+    assert chosen() == chosen(max_samples=6)
+
+
 def test_the_page_needs_nothing_and_says_what_was_found(served_models, clinic, tmp_path):
     out = tmp_path / "out"
     line = (served_models["classes"], "--data", clinic, "--label-column", "label", "--split-column", "fold")

@@ -64,6 +64,18 @@ def test_texts_and_pairs(served_models, tmp_path):
         assert row["p_cat"] == pytest.approx(expected["cat"], abs=1e-6)
 
 
+def test_texts_that_are_cut_are_told(served_models, tmp_path, capsys):
+    path = tmp_path / "long.csv"
+    path.write_text("text\n" + "a cat " * 20 + "\na dog\n")
+    out = tmp_path / "out.csv"
+    assert main(["predict", str(served_models["texts"]), "--data", str(path), "--out", str(out)]) == 0
+    assert "1 texts fill the 16 tokens that the model takes" in capsys.readouterr().err
+    plain = pipeline("text-classification", model=str(served_models["texts"]))
+    (answers,) = plain(["a cat " * 20], top_k=None, truncation=True)
+    expected = {answer["label"]: answer["score"] for answer in answers}
+    assert float(rows_of(out)[0]["p_cat"]) == pytest.approx(expected["cat"], abs=1e-6)
+
+
 def test_masks_have_the_size_of_the_image_and_the_values_of_the_training(served_models, masked, tmp_path):
     out = tmp_path / "out.csv"
     assert main(["predict", str(served_models["masks"]), "--data", str(masked), "--out", str(out)]) == 0
