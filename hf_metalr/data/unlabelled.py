@@ -1,6 +1,7 @@
 """`read_inputs`: inputs without labels, from everything that `read_data` reads and from images that lie anyhow."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -169,4 +170,5 @@ def _names(dataset: Any, column: str, folder: Path | None, places: Sequence[str]
         here = None if path is None else Path(path)
         inside = here is not None and folder is not None and here.is_relative_to(folder)
         names.append(place if here is None else here.relative_to(folder).as_posix() if inside and folder else str(here))
-    return names
+    twice = {name for name, count in Counter(names).items() if count > 1}  # as in splits that number their images
+    return [f"{name} ({place})" if name in twice else name for name, place in zip(names, places, strict=True)]

@@ -70,6 +70,8 @@ def choose_rows(config: EvaluationConfig, served: Served, data: DataConfig) -> t
     names = {name for name in splits if name is not None}
     if data.split is not None and split_of(data.split) not in names:  # a split of another name, or none at all
         found, splits, names = _read(data, config, served, several=False), [], set()
+    elif data.split is None:
+        _require_plain_splits(found, names)
     chosen = _name(data.split, names, of_training=recorded is not None)
     rows = [row for row, name in enumerate(splits) if name == chosen] if chosen else list(range(len(found)))
     if chosen:
@@ -111,6 +113,17 @@ def _name(wanted: str | None, names: set[str], *, of_training: bool) -> str | No
             "split", f"must name the split to evaluate: there is no test, only {', '.join(sorted(names))}."
         )
     return None
+
+
+def _require_plain_splits(data: Data, names: set[str]) -> None:
+    """Refuse to take the training split because the others have names that say nothing.
+
+    Raises:
+        InputError: there are such splits, and no test.
+    """
+    strange = [entry.reason for entry in data.table.rows.left_out if "is none to train" in entry.reason]
+    if strange and TEST not in names:
+        raise InputError("split", f"must name the split to evaluate: {'; '.join(strange)}, and there is no test.")
 
 
 def _used(data: Data, rows: Sequence[int], name: str) -> Chosen:

@@ -268,6 +268,24 @@ def test_a_model_without_names_is_matched_by_order_with_a_warning(images, tmp_pa
     assert "warning: the model has no such names: classes are matched by their order, bright = LABEL_0" in told
 
 
+def test_splits_of_other_names_are_asked_for(served_models, images, tmp_path, capsys):
+    from datasets import ClassLabel, Dataset, DatasetDict
+    from datasets import Image as ImageFeature
+
+    files = sorted(images.rglob("*.png"))
+    parts = {}
+    for name, own in (("train", files[::2]), ("hospital_b", files[1::2])):
+        rows = {"image": [str(file) for file in own], "label": [int(file.parent.name == "dark") for file in own]}
+        part = Dataset.from_dict(rows).cast_column("image", ImageFeature())
+        parts[name] = part.cast_column("label", ClassLabel(names=["bright", "dark"]))
+    DatasetDict(parts).save_to_disk(tmp_path / "data")
+    line = (served_models["classes"], "--data", tmp_path / "data", "--out", tmp_path / "out", *FAST)
+    assert run(*line) == 1
+    assert "--split must name the split to evaluate: split 'hospital_b' is none to train" in capsys.readouterr().err
+    assert run(*line, "--split", "hospital_b") == 0
+    assert {row["file"] for row in rows_of(tmp_path / "out" / "rows.csv")} <= {file.name for file in files[1::2]}
+
+
 def test_an_earlier_evaluation_is_not_lost_and_a_failed_one_leaves_nothing(
     served_models, images, tmp_path, capsys, monkeypatch
 ):
