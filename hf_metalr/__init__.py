@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hf_metalr.engine import UNSTATED, MetaLR, MetaLRConfig, MetaStep
+    from hf_metalr.evaluation.run import evaluate
+    from hf_metalr.exporting.onnx import export_onnx
+    from hf_metalr.inference.predict import predict
     from hf_metalr.layer_groups import LayerGroup, make_layer_groups
     from hf_metalr.ranking import Ranking, rank_backbones
     from hf_metalr.trainer import MetaLRMixin, MetaLRTrainer, MetaLRTrainingArguments
@@ -23,7 +26,10 @@ _HOMES = {
     "MetaStep": "hf_metalr.engine",
     "Ranking": "hf_metalr.ranking",
     "TransferabilityProfile": "hf_metalr.transferability",
+    "evaluate": "hf_metalr.evaluation.run",
+    "export_onnx": "hf_metalr.exporting.onnx",
     "make_layer_groups": "hf_metalr.layer_groups",
+    "predict": "hf_metalr.inference.predict",
     "rank_backbones": "hf_metalr.ranking",
     "transferability_profile": "hf_metalr.transferability",
 }
@@ -39,7 +45,10 @@ __all__ = [
     "MetaStep",
     "Ranking",
     "TransferabilityProfile",
+    "evaluate",
+    "export_onnx",
     "make_layer_groups",
+    "predict",
     "rank_backbones",
     "transferability_profile",
 ]

@@ -61,6 +61,11 @@ class TrainingConfig:
         metavar="N",
         group=_SPLITS,
     )
+    no_duplicate_search: bool = option(
+        "do not look for images or texts that occur twice (they are told, above all where two splits share them)",
+        default=False,
+        group=_SPLITS,
+    )
     epochs: float | None = option(
         "passes over the training data (default: 3)", default=None, type=not_negative, metavar="X", group=_TRAINING
     )

@@ -20,6 +20,9 @@ from hf_metalr.training.image_size import resized_processor, set_in_config, take
 from hf_metalr.training.kept_head import fit_head
 from hf_metalr.training.model_fields import require_effect, set_fields
 
+TEMPERATURE_FIELD = "calibration_temperature"
+"""Field of a model's configuration: logits are divided by it before the softmax or sigmoid (Guo et al. 2017)."""
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -168,6 +171,8 @@ def _names(config: Any) -> list[str]:
 def _set_task(config: Any, names: list[str], task: Task) -> None:
     config.id2label = dict(enumerate(names))  # sets num_labels as well
     config.label2id = {name: number for number, name in enumerate(names)}
+    if hasattr(config, TEMPERATURE_FIELD):  # of the model before it is trained on
+        delattr(config, TEMPERATURE_FIELD)
     if task.problem_type is not None:
         config.problem_type = task.problem_type
 

@@ -25,7 +25,18 @@ SCHEMA, VERSION = "hf_metalr/run", 1
 _MOST_BYTES = 2**20  # names of files that somebody gave by the thousand
 # They shape neither the training nor its data: where a result goes and what it is called.
 NOT_RECORDED = frozenset(
-    {"command", "config", "data_name", "json", "output_dir", "overwrite", "private", "push_to_hub", "resume"}
+    {
+        "command",
+        "config",
+        "data_name",
+        "json",
+        "no_duplicate_search",
+        "output_dir",
+        "overwrite",
+        "private",
+        "push_to_hub",
+        "resume",
+    }
     | {"trust_remote_code"}
 )
 # Fields of `TrainingArguments` of the same kind.

@@ -64,6 +64,7 @@ def _splits_record(config: TrainingConfig, study: Study) -> dict[str, Any]:
         "seed": config.split_seed,
         "shares": {"validation": config.validation_size, "test": config.test_size},
         **study.data.account(study.splits).to_dict(),
+        "duplicates": None if study.duplicates is None else study.duplicates.to_dict(),
         "splits": {
             name: [
                 {"row": table.origins[row][1]}

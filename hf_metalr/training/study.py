@@ -13,6 +13,7 @@ from hf_metalr.data.images.masks import IGNORED, class_map
 from hf_metalr.data.inputs.batches import TextCollator, collate
 from hf_metalr.data.inputs.prepare import TextPreparation, prepare_for
 from hf_metalr.data.read import Data, read_data
+from hf_metalr.data.splits.duplicates import Duplicates, find_duplicates
 from hf_metalr.data.splits.given_splits import given_splits
 from hf_metalr.data.splits.shared_images import refuse_shared_images
 from hf_metalr.data.splits.splits import TRAIN, VALIDATION, make_splits
@@ -37,12 +38,14 @@ class Study:
         splits: the rows of train and perhaps validation and test.
         units: of a regression's targets.
         output: layer of the model that is to take these units in after the training; None where there are none.
+        duplicates: inputs that occur more than once; None where they were not looked for.
     """
 
     data: Data
     splits: Mapping[str, Sequence[int]]
     units: Units = UNCHANGED
     output: nn.Linear | None = None
+    duplicates: Duplicates | None = None
 
     @property
     def is_validated(self) -> bool:
@@ -76,7 +79,10 @@ def make_study(config: TrainingConfig) -> Study:
         logger.info("%s", told_groups(splits, data.groups, data.group_name))
     refuse_shared_images(data.table, splits)
     _warn(data, splits)
-    return Study(data, splits)
+    duplicates = None if config.no_duplicate_search else find_duplicates(data, splits)
+    if duplicates is not None:
+        duplicates.tell()
+    return Study(data, splits, duplicates=duplicates)
 
 
 def _warn(data: Data, splits: Mapping[str, Sequence[int]]) -> None:

@@ -103,7 +103,7 @@ def in_model_order(targets: Targets, id2label: Mapping[int, str]) -> list[Any]:
     first = targets.values[0]
     if isinstance(first, float):
         return list(targets.values)
-    places = _places(targets, id2label)
+    places, _ = model_places(targets, id2label)
     if isinstance(first, int):
         return [places[value] for value in targets.values]
     rows = np.zeros((len(targets.values), len(id2label)), dtype=np.float32)
@@ -112,23 +112,31 @@ def in_model_order(targets: Targets, id2label: Mapping[int, str]) -> list[Any]:
     return rows.tolist()
 
 
-def _places(targets: Targets, id2label: Mapping[int, str]) -> dict[int, int]:
-    """Return the model's number of every class or label that occurs."""
+def model_places(targets: Targets, id2label: Mapping[int, str]) -> tuple[dict[int, int], str]:
+    """Return the model's number of every class or label that occurs, and by what they were matched.
+
+    That is by "name", by "number" (the data hold whole numbers), or, of a model without names, by "order".
+
+    Raises:
+        InputError: the data have a class that the model does not know, or more than it has.
+    """
     counts = targets.counts(range(len(targets.values)))
     occurring = {number: name for number, name in enumerate(targets.names) if counts[name]}
     numbers = {name: number for number, name in id2label.items()}
     if set(occurring.values()) <= set(numbers):
-        return {number: numbers[name] for number, name in occurring.items()}
+        return {number: numbers[name] for number, name in occurring.items()}, "name"
     unnamed = all(is_whole_number(str(name).removeprefix("LABEL_")) for name in numbers)
     whole = all(is_whole_number(name) for name in occurring.values())
     places = {number: int(name) if whole else number for number, name in occurring.items()}
     if (unnamed or whole) and all(0 <= place < len(numbers) for place in places.values()):
-        return places
+        return places, "number" if whole else "order"
     strange = [name for name in occurring.values() if name not in numbers]
+    folded = {name.casefold() for name in numbers}
+    same = "They differ in capital letters alone. " if all(name.casefold() in folded for name in strange) else ""
     raise InputError(
         "label_column",
         f"has classes that the model does not know: {_some(strange)}. It has {len(numbers)}: {_some(list(numbers))}. "
-        "Is it the model that was fine-tuned on these data? Name them alike in the data.",
+        f"{same}Is it the model that was fine-tuned on these data? Name them alike in the data.",
     )
 
 

@@ -1,0 +1,5 @@
+"""Models and data that the tests of evaluations share."""
+
+from tests.inference.conftest import images, masked, served_models
+
+__all__ = ["images", "masked", "served_models"]
