@@ -4,7 +4,6 @@ AUROCs are compared by the same paired bootstrap as everything else, not by DeLo
 independent, while the bootstrap draws whole patients, and no library here has it.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from scipy.stats import binomtest
 
 from hf_metalr.errors import InputError
 from hf_metalr.evaluation.answers import Answers
-from hf_metalr.evaluation.resampling import intervals, paired
+from hf_metalr.evaluation.resampling import Resamples, intervals, paired
 from hf_metalr.inference.served import Served
 
 
@@ -31,15 +30,13 @@ def require_alike(served: Served, other: Served) -> None:
         )
 
 
-def compare(
-    answers: Answers, other: Answers, draws: Sequence[np.ndarray], confidence: float, grouped: bool
-) -> dict[str, Any]:
+def compare(answers: Answers, other: Answers, draws: Resamples, confidence: float, grouped: bool) -> dict[str, Any]:
     """Return the other model's metrics, the differences (this one minus the other), and McNemar's test.
 
     Args:
         answers: of this model.
         other: of the other one to the same rows; its classes may have another order.
-        draws: weights of the resamples, the same for both.
+        draws: the resamples, the same for both.
         confidence: of the intervals.
         grouped: whether rows belong to groups, of which McNemar's test knows nothing.
     """

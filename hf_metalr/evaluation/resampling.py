@@ -7,6 +7,7 @@ Source: Efron 1979; of whole groups, Davison and Hinkley 1997, section 3.8.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,43 +17,49 @@ FEW_GROUPS = 20  # below it percentile intervals are known to be too narrow
 Scores = Callable[[np.ndarray], dict[Any, float]]
 
 
-def resamples(count: int, groups: Sequence[Hashable] | None, number: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield the weights of all rows, once per resample.
+@dataclass(frozen=True)
+class Resamples:
+    """The weights of all rows, once per resample: the same whenever they are gone through, and never all in memory.
 
-    Args:
+    Attributes:
         count: how many rows there are.
         groups: of every row; None draws single rows.
         number: of resamples.
         seed: of the draws.
 
-    >>> [float(weights.sum()) for weights in resamples(4, ["a", "a", "b", "b"], 2, seed=0)]
+    >>> [float(weights.sum()) for weights in Resamples(4, ["a", "a", "b", "b"], 2, seed=0)]
     [4.0, 4.0]
     """
-    generator = np.random.default_rng(seed)
-    members = np.arange(count) if groups is None else _numbered(groups)
-    size = int(members.max()) + 1
-    for _ in range(number):
-        drawn = np.bincount(generator.integers(size, size=size), minlength=size)
-        yield drawn[members].astype(np.float64)
+
+    count: int
+    groups: Sequence[Hashable] | None
+    number: int
+    seed: int
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        generator = np.random.default_rng(self.seed)
+        members = np.arange(self.count) if self.groups is None else _numbered(self.groups)
+        size = int(members.max()) + 1
+        for _ in range(self.number):
+            drawn = np.bincount(generator.integers(size, size=size), minlength=size)
+            yield drawn[members].astype(np.float64)
 
 
-def intervals(scores: Scores, draws: Sequence[np.ndarray], confidence: float) -> dict[Any, dict[str, float]]:
+def intervals(scores: Scores, draws: Resamples, confidence: float) -> dict[Any, dict[str, float]]:
     """Return value, low and high of every score.
 
     Resamples in which a score is not defined (a class that was not drawn) are left out of its interval.
 
     Args:
         scores: from the weights of all rows to scores by name; NaN where one is not defined.
-        draws: the weights of every resample.
+        draws: the resamples.
         confidence: share of resamples inside.
     """
-    values = scores(np.ones(len(draws[0])))
+    values = scores(np.ones(draws.count))
     return _ends(values, [scores(weights) for weights in draws], confidence)
 
 
-def paired(
-    first: Scores, second: Scores, draws: Sequence[np.ndarray], confidence: float
-) -> dict[Any, dict[str, float]]:
+def paired(first: Scores, second: Scores, draws: Resamples, confidence: float) -> dict[Any, dict[str, float]]:
     """Return value, low and high of every difference, first minus second, each resample being drawn for both."""
 
     def differences(weights: np.ndarray) -> dict[Any, float]:

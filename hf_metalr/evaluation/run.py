@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from sklearn.metrics import confusion_matrix, multilabel_confusion_matrix
 
 from hf_metalr.data.config import DataConfig
@@ -18,7 +17,7 @@ from hf_metalr.evaluation.comparison import compare, require_alike
 from hf_metalr.evaluation.config import EvaluationConfig
 from hf_metalr.evaluation.curves import curves
 from hf_metalr.evaluation.files import write_evaluation
-from hf_metalr.evaluation.resampling import FEW_GROUPS, intervals, resamples
+from hf_metalr.evaluation.resampling import FEW_GROUPS, Resamples, intervals
 from hf_metalr.evaluation.result import NAME, SCHEMA, VERSION, Evaluation
 from hf_metalr.evaluation.rows import Chosen, choose_rows
 from hf_metalr.evaluation.subgroups import require_columns, subgroups
@@ -84,7 +83,7 @@ def run(config: EvaluationConfig) -> Evaluation:
     _require_validation(config, served, validation)
     answers = ask(served, chosen, config.model.batch_size, temperature)
     content = _content(config, served, chosen, answers)
-    draws = list(resamples(len(chosen.rows), chosen.groups, config.bootstraps, data.seed))
+    draws = Resamples(len(chosen.rows), chosen.groups, config.bootstraps, data.seed)
     content |= _metrics(answers, draws, config.confidence)
     content |= _of_classes(config, answers, positive)
     if validation is not None and served.task.name in ("classification", "multi-label"):
@@ -172,7 +171,7 @@ def _content(config: EvaluationConfig, served: Served, chosen: Chosen, answers: 
     }
 
 
-def _metrics(answers: Answers, draws: Sequence[np.ndarray], confidence: float) -> dict[str, Any]:
+def _metrics(answers: Answers, draws: Resamples, confidence: float) -> dict[str, Any]:
     found = intervals(answers.scores(), draws, confidence)
     classes: list[dict[str, Any]] = [{"class": name} for name in answers.names]
     for key, value in found.items():
@@ -218,7 +217,7 @@ def _by_validation(
     answers: Answers,
     validation: Chosen,
     positive: int,
-    draws: Sequence[np.ndarray],
+    draws: Resamples,
     temperature: float,
 ) -> dict[str, Any]:
     """Return calibration with the temperature of validation, and the operating points chosen there."""

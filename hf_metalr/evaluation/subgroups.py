@@ -12,7 +12,7 @@ from hf_metalr.data.tables.columns import is_image, values_of
 from hf_metalr.data.tables.parts import is_missing
 from hf_metalr.errors import InputError
 from hf_metalr.evaluation.answers import Answers
-from hf_metalr.evaluation.resampling import intervals, resamples
+from hf_metalr.evaluation.resampling import Resamples, intervals
 from hf_metalr.evaluation.rows import Chosen
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def subgroups(
             part = answers.part(rows)
             own = None if groups is None else [groups[row] for row in rows]
             scores = part.scores()
-            draws = list(resamples(len(rows), own, number, seed))
+            draws = Resamples(len(rows), own, number, seed)
             metrics = intervals(
                 lambda w, scores=scores: {k: v for k, v in scores(w).items() if isinstance(k, str)},  # type: ignore[misc]
                 draws,

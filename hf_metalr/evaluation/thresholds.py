@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import roc_curve
 
 from hf_metalr.evaluation.answers import Answers
-from hf_metalr.evaluation.resampling import intervals
+from hf_metalr.evaluation.resampling import Resamples, intervals
 
 REPORTED = ("sensitivity", "specificity", "positive_predictive_value", "negative_predictive_value")
 
@@ -17,7 +17,7 @@ def operating_points(
     test: Answers,
     classes: Sequence[int],
     wanted: Sequence[tuple[str, float]],
-    draws: Sequence[np.ndarray],
+    draws: Resamples,
     confidence: float,
 ) -> list[dict[str, Any]]:
     """Return, for each class and wanted rate, the threshold and what it gives on test, with intervals.
@@ -29,7 +29,7 @@ def operating_points(
         test: answers to the rows that are reported on.
         classes: numbers of the classes, each against the rest.
         wanted: ("sensitivity" or "specificity", at least this).
-        draws: weights of the resamples of test.
+        draws: resamples of test.
         confidence: of the intervals.
     """
     points = []

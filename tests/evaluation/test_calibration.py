@@ -8,7 +8,7 @@ from hf_metalr.data.labels.tasks import Task
 from hf_metalr.evaluation.answers import Answers
 from hf_metalr.evaluation.calibration import at_temperature, calibration, fit_temperature
 from hf_metalr.evaluation.comparison import compare, mcnemar
-from hf_metalr.evaluation.resampling import resamples
+from hf_metalr.evaluation.resampling import Resamples
 from hf_metalr.evaluation.thresholds import choose_threshold, operating_points
 
 
@@ -61,7 +61,7 @@ def test_a_threshold_reaches_its_rate_on_validation_at_the_least_cost():
 def test_thresholds_come_from_validation_and_rates_from_test():
     validation, test = sure_by(1.0, 400), sure_by(1.0, 50)
     moved = Answers(test.task, test.names, test.logits + np.array([[0.0, 5.0]]), test.truth)  # another hospital
-    draws = list(resamples(50, None, 30, seed=0))
+    draws = Resamples(50, None, 30, seed=0)
     (point,) = operating_points(validation, moved, [1], [("specificity", 0.9)], draws, 0.95)
     same = choose_threshold(validation.probabilities[:, 1], validation.truth == 1, "specificity", 0.9)
     assert point["threshold"] == same
@@ -82,7 +82,7 @@ def test_mcnemar_is_near_its_chi_square_for_many_rows():
 def test_a_model_does_not_differ_from_itself_with_its_classes_in_another_order():
     answers = sure_by(1.0, 100)
     turned = Answers(answers.task, ["b", "a"], answers.logits[:, ::-1], 1 - answers.truth)
-    found = compare(answers, turned, list(resamples(100, None, 20, seed=0)), 0.95, grouped=False)
+    found = compare(answers, turned, Resamples(100, None, 20, seed=0), 0.95, grouped=False)
     ends = [value for difference in found["differences"].values() for value in difference.values()]
     assert ends == pytest.approx([0.0] * len(ends), abs=1e-12)
     assert found["mcnemar"]["p_value"] == 1.0

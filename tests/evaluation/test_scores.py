@@ -6,7 +6,7 @@ from sklearn.metrics import average_precision_score, precision_recall_fscore_sup
 
 from hf_metalr.data.labels.tasks import Task
 from hf_metalr.evaluation.answers import Answers, log_odds
-from hf_metalr.evaluation.resampling import intervals, paired, resamples
+from hf_metalr.evaluation.resampling import Resamples, intervals, paired
 from hf_metalr.evaluation.scores import ClassScores, LabelScores, NumberScores, OverlapScores, Ranked
 from hf_metalr.metrics import ClassificationMetrics, MultiLabelMetrics, RegressionMetrics
 from hf_metalr.metrics.segmentation import confusion_matrix, overlap_scores
@@ -81,7 +81,7 @@ def test_a_weight_is_a_repetition(random):
 
 def test_whole_groups_are_drawn():
     groups = ["a", "b", "a", "c", "c", "c"]
-    for weights in resamples(6, groups, 50, seed=0):
+    for weights in Resamples(6, groups, 50, seed=0):
         assert weights[0] == weights[2]
         assert weights[3] == weights[4] == weights[5]
         assert weights[0] + weights[1] + weights[3] == 3  # as many groups as there are
@@ -96,7 +96,7 @@ def test_intervals_by_group_are_wider_where_groups_agree(random):
 
     widths = []
     for groups in (None, patients.tolist()):
-        found = intervals(mean, list(resamples(300, groups, 500, seed=0)), 0.95)["mean"]
+        found = intervals(mean, Resamples(300, groups, 500, seed=0), 0.95)["mean"]
         widths.append(found["high"] - found["low"])
     assert 2.2 < widths[1] / widths[0] < 4.2  # √10 in theory
     assert widths[1] == pytest.approx(2 * 1.96 * errors[::10].std() / np.sqrt(30), rel=0.15)
@@ -104,7 +104,7 @@ def test_intervals_by_group_are_wider_where_groups_agree(random):
 
 def test_what_is_undefined_stays_so():
     truth, logits = np.array([0, 0, 0]), np.array([[1.0, 0.0]] * 3)
-    draws = list(resamples(3, None, 20, seed=0))
+    draws = Resamples(3, None, 20, seed=0)
     found = intervals(ClassScores(log_odds(logits), truth, logits.argmax(axis=1)), draws, 0.95)
     assert np.isnan([found["auroc"][end] for end in ("value", "low", "high")]).all()
     assert found["accuracy"] == {"value": 1.0, "low": 1.0, "high": 1.0}
@@ -116,7 +116,7 @@ def test_a_paired_difference_is_narrower_than_two_intervals(random):
     logits = np.stack([np.zeros(200), (2 * truth - 1) + random.normal(scale=2, size=200)], axis=1)
     nearly = logits + np.stack([np.zeros(200), random.normal(scale=0.1, size=200)], axis=1)
     one, two = (Answers(task, ["a", "b"], values, truth).scores() for values in (logits, nearly))
-    draws = list(resamples(200, None, 300, seed=0))
+    draws = Resamples(200, None, 300, seed=0)
     own, difference = intervals(one, draws, 0.95)["auroc"], paired(one, two, draws, 0.95)["auroc"]
     assert difference["value"] == pytest.approx(own["value"] - two(np.ones(200))["auroc"])
     assert difference["high"] - difference["low"] < 0.3 * (own["high"] - own["low"])
