@@ -36,7 +36,7 @@ def test_the_options_are_the_fields_that_the_class_adds():
 def test_every_field_of_the_class_is_an_option_that_reaches_it():
     given = {
         "meta_estimator": "lookahead", "lr_update": "log_adam", "hyper_lr": 0.05, "hyper_lr_decay": 30.0,
-        "common_share": 0.25, "upward_drift": 0.75,
+        "common_share": 0.25, "upward_drift": 0.75, "kept_head": True,
         "meta_every": 2, "meta_batch_size": 3, "min_lr": 1e-7, "max_lr": 0.1, "max_lr_change": 3.0,
         "layer_groups": "tensor", "backbone_lr_scale": 0.5, "head_hold_steps": 4, "meta_split": 0.25,
         "init_lrs": "somewhere", "report_transferability": True, "trust_region": False,

@@ -1,6 +1,7 @@
 """A learning rate that nobody has stated: where the rates start then, and how the user is told."""
 
 import copy
+import dataclasses
 import pickle
 from pathlib import Path
 
@@ -59,7 +60,8 @@ def test_an_optimizer_that_a_subclass_builds_from_the_arguments_starts_at_chosen
     ("settings", "words"),
     [
         ({}, "chosen from the weights"),
-        ({"optim": "sgd"}, "Transformers' default"),
+        ({"optim": "sgd"}, "chosen from the weights and the first gradient"),
+        ({"optim": "rmsprop"}, "Transformers' default"),
         ({"trust_region": False}, "Transformers' default"),
     ],
 )
@@ -94,12 +96,12 @@ def test_a_run_without_a_stated_rate_resumes(tmp_path: Path, settings: dict) -> 
 
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # from PEFT
-def test_of_adapters_the_head_alone_starts_at_a_chosen_rate_and_the_user_is_told(tmp_path: Path, monkeypatch) -> None:
+def test_of_other_adapters_the_head_alone_starts_at_a_chosen_rate_and_this_is_told(tmp_path: Path, monkeypatch) -> None:
     # catches: adapters at Transformers' default that are said to start at a rate chosen from the weights
     peft = pytest.importorskip("peft")
     told: list[str] = []
     monkeypatch.setattr("hf_metalr.trainer.console.logger.warning", told.append)
-    config = peft.LoraConfig(r=2, target_modules=["query"], modules_to_save=["classifier"])
+    config = peft.LoHaConfig(r=2, target_modules=["query"], modules_to_save=["classifier"])
     model = peft.get_peft_model(make_bert(), config)
     args = MetaLRTrainingArguments(str(tmp_path), use_cpu=True, report_to="none", max_steps=2, save_strategy="no")
     trainer = MetaLRTrainer(model, args, train_dataset=Texts(16))
@@ -109,6 +111,45 @@ def test_of_adapters_the_head_alone_starts_at_a_chosen_rate_and_the_user_is_told
     trainer.train()
     assert "1 of 3 layer groups start at" in told[0]
     assert "2 of 3 at 5.0e-05, Transformers' default" in told[0]
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # from PEFT
+def test_of_lora_all_rates_are_chosen(tmp_path: Path, monkeypatch) -> None:
+    peft = pytest.importorskip("peft")
+    told: list[str] = []
+    monkeypatch.setattr("hf_metalr.trainer.console.logger.warning", told.append)
+    config = peft.LoraConfig(r=2, target_modules=["query"], modules_to_save=["classifier"])
+    args = MetaLRTrainingArguments(str(tmp_path), use_cpu=True, report_to="none", max_steps=2, save_strategy="no")
+    MetaLRTrainer(peft.get_peft_model(make_bert(), config), args, train_dataset=Texts(16)).train()
+    assert "3 of 3 layer groups start at" in told[0]
+
+
+def test_the_rates_that_the_first_gradient_tells_are_the_recorded_start(tmp_path: Path) -> None:
+    # catches: Transformers' default in the record of a run that never used it
+    settings = {"optim": "sgd", "optim_args": "momentum=0.9", "max_steps": 3, "save_strategy": "steps", "save_steps": 2}
+    trainer = _trainer(tmp_path, **settings)
+    trainer.train()
+    assert trainer._run_start().lrs == trainer.metalr.first_lrs
+    assert 5e-5 not in trainer._run_start().lrs.values()
+    resumed = _trainer(tmp_path, **settings)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
+    assert resumed._run_start().lrs == trainer._run_start().lrs
+
+
+def test_a_head_that_came_with_the_weights_is_told(tmp_path: Path, monkeypatch) -> None:
+    model = make_bert()
+    model.classifier.bias.data.add_(0.1)
+    model.save_pretrained(tmp_path / "before")
+    told: list[str] = []
+    monkeypatch.setattr("hf_metalr.trainer.console.logger.warning", told.append)
+    args = MetaLRTrainingArguments(str(tmp_path), use_cpu=True, report_to="none", max_steps=2, save_strategy="no")
+    for settings, kept in (({}, True), ({"kept_head": False}, False)):
+        told.clear()
+        again = type(model).from_pretrained(tmp_path / "before")
+        trainer = MetaLRTrainer(again, dataclasses.replace(args, **settings), train_dataset=Texts(16))
+        trainer.train()
+        assert trainer.metalr.config.kept_head is kept
+        assert any("kept_head=False" in line for line in told) is kept
 
 
 def test_the_value_survives_copies_pickles_and_parsers_and_nothing_else(tmp_path: Path) -> None:
