@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from hf_metalr.cli.command import Command, find_commands
 from hf_metalr.cli.config_file import apply_config
 from hf_metalr.cli.options import spelt_for
+from hf_metalr.cli.other_names import options_of, unknown_options, with_dashes
 from hf_metalr.cli.telling import telling
 from hf_metalr.errors import is_users_fault
 from hf_metalr.processes import end_process_group, is_first_here, let_the_first_speak, process_index
@@ -74,11 +75,14 @@ def _parse(
     if not arguments or arguments[0] not in parsers:
         parser.parse_args(arguments)  # help, version, or an unknown command
         parser.error(f"a command is missing, one of: {', '.join(parsers)}")
-    name, rest = arguments[0], arguments[1:]
+    name = arguments[0]
     chosen = parsers[name]
+    rest = with_dashes(arguments[1:], options_of(chosen))
     if {"-h", "--help"} & set(rest):
         chosen.print_help()
         chosen.exit()
+    if unknown := unknown_options(rest, options_of(chosen)):
+        chosen.error(unknown)
     _require_lists_once(chosen, rest)
     apply_config(chosen, rest)
     # Intermixed: an optional list of models may stand before, between or after the options.

@@ -15,6 +15,7 @@ import torch
 
 from hf_metalr.cli import main
 from hf_metalr.cli.command import Command, find_commands
+from hf_metalr.cli.other_names import OTHER_NAMES, options_of
 from hf_metalr.errors import InputError, Parameter
 from tests.parallel.launch import accelerate_launch
 
@@ -91,6 +92,33 @@ def test_a_usage_error_is_one_line(capsys):
     assert main(["train", "--epochs", "-1"]) == 2
     line = "hf-metalr train: error: argument --epochs: must be a finite number of at least 0, found '-1'. "
     assert capsys.readouterr().err == line + "`hf-metalr train --help` explains.\n"
+
+
+def test_options_that_transformers_scripts_have_are_named_as_they_are_here(capsys):
+    # catches: "--model is required", said of a model that was given by another name
+    assert main(["train", "--model_name_or_path", "m", "--num_train_epochs=3", "--data", "d", "--batch_sise", "4"]) == 2
+    said = capsys.readouterr().err
+    assert (
+        "--model_name_or_path (here --model), --num_train_epochs (here --epochs), --batch_sise (here --batch-size?)"
+        in said
+    )
+
+
+def test_names_with_underscores_are_the_options_that_have_dashes(run_probe, monkeypatch):
+    # catches: values with underscores that are changed with the names
+    seen: list[argparse.Namespace] = []
+    add = lambda parser: parser.add_argument("--learning-rate")  # noqa: E731
+    probe = Command("", "", "  none", add, lambda options: seen.append(options) or "")
+    monkeypatch.setattr("hf_metalr.cli.program.find_commands", lambda: {"probe": probe})
+    assert main(["probe", "--learning_rate", "one_half"]) == 0
+    assert seen[0].learning_rate == "one_half"
+
+
+def test_every_other_name_stands_for_an_option_of_train():
+    parser = argparse.ArgumentParser()
+    find_commands()["train"].add_options(parser)
+    assert set(OTHER_NAMES.values()) <= set(options_of(parser))
+    assert not set(OTHER_NAMES) & set(options_of(parser))
 
 
 def test_a_list_that_is_given_twice_is_not_replaced_silently(capsys):
