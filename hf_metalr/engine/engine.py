@@ -178,7 +178,7 @@ class MetaLR(Resumable):
     @property
     def groups_in_region(self) -> list[str]:
         """Names of the layer groups whose rates have bounds that their weights set, input to output."""
-        return [name for name in self.learning_rates if self.lr_bounds[name] != self.wide_bounds]
+        return [name for name, bounds in self.lr_bounds.items() if bounds != self.wide_bounds]
 
     def forget_displacement(self) -> None:
         """Leave the last step unmeasured; call it after changing parameters other than by the optimizer's steps."""
@@ -288,12 +288,12 @@ class MetaLR(Resumable):
             }
             set_base_lrs(self.optimizer, self.scheduler, bounded)
         if self.on_meta_step is not None:
-            effective = effective_lrs(self.optimizer)
+            rates, effective = self.learning_rates, effective_lrs(self.optimizer)
             described = describe(
                 measured,
                 step=self.step + 1,
-                base_lr=self.learning_rates,
-                effective_lr={name: effective[name] for name in self.learning_rates},
+                base_lr=rates,
+                effective_lr={name: effective[name] for name in rates},
                 meta_loss=meta_loss,
                 skipped=None if finite else "not finite",
             )

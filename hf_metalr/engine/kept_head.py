@@ -82,7 +82,8 @@ class KeptHeadRule(LogAdamRule):
         if not agreements:
             return {}
         mean = sum(agreements.values()) / len(agreements)
-        common = self._room(lrs).clip(self._moved(COMMON, 1.0, mean, 1.0))
+        hyper_lr, direction = self._step(COMMON, mean)
+        common = self._room(lrs).clip(math.exp(-hyper_lr * direction))
         proposed = {name: lrs[name] * common for name in agreements}
         if self._moments[COMMON].steps <= DEVIATION_STEPS:
             body = [name for name in agreements if name not in self.heads]

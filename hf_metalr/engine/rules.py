@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from hf_metalr.engine.measurement import Measurement
-from hf_metalr.equations import Bounds, Moments, decayed_hyper_lr, log_adam_update, proportional_update
+from hf_metalr.equations import Bounds, Moments, decayed_hyper_lr, normalised, proportional_update
 from hf_metalr.errors import InputError
 
 # Under which the moments of the common scale are kept, beside those of the layer groups.
@@ -85,26 +85,23 @@ class LogAdamRule:
 
     def propose(self, lrs: Mapping[str, float], measured: Mapping[str, Measurement]) -> dict[str, float]:
         agreements = {name: measurement.agreement for name, measurement in measured.items()}
-        common = 1.0
+        common = 0.0
         if self.common_share > 0 and agreements:
-            mean = sum(agreements.values()) / len(agreements)
-            common = self._moved(COMMON, 1.0, mean, self.common_share)
-        return {
-            name: common * self._drift(name) * self._moved(name, lrs[name], agreement, 1 - self.common_share)
-            for name, agreement in agreements.items()
-        }
+            hyper_lr, direction = self._step(COMMON, sum(agreements.values()) / len(agreements))
+            common = self.common_share * hyper_lr * direction
+        proposed = {}
+        for name, agreement in agreements.items():
+            hyper_lr, direction = self._step(name, agreement)
+            drift = self.upward_drift if name in self.region else 0.0
+            change = common + hyper_lr * ((1 - self.common_share) * direction - drift)
+            proposed[name] = lrs[name] * math.exp(-change)
+        return proposed
 
-    def _moved(self, name: str, lr: float, agreement: float, share: float) -> float:
+    def _step(self, name: str, agreement: float) -> tuple[float, float]:
+        """Return ``β_t`` and ``n(s)`` of a layer group, and remember its moments."""
         moments = self._moments.get(name, Moments())
-        lr, self._moments[name] = log_adam_update(lr, agreement, share * self._hyper_lr(moments), moments)
-        return lr
-
-    def _drift(self, name: str) -> float:
-        hyper_lr = self._hyper_lr(self._moments.get(name, Moments()))
-        return math.exp(hyper_lr * self.upward_drift) if name in self.region else 1.0
-
-    def _hyper_lr(self, moments: Moments) -> float:
-        return decayed_hyper_lr(self.hyper_lr, moments.steps, self.decay)
+        direction, self._moments[name] = normalised(agreement, moments)
+        return decayed_hyper_lr(self.hyper_lr, moments.steps, self.decay), direction
 
     def state_dict(self) -> dict[str, list[float]]:
         return {name: list(moments) for name, moments in self._moments.items()}

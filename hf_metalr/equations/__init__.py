@@ -9,6 +9,7 @@ from hf_metalr.equations.lr_updates import (
     bound_lr,
     decayed_hyper_lr,
     log_adam_update,
+    normalised,
     proportional_update,
     smoothed_over_depth,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "log_adam_update",
     "mean_absolute_difference",
     "network_transferability",
+    "normalised",
     "proportional_update",
     "relative_bounds",
     "relative_drift",

@@ -63,13 +63,24 @@ def log_adam_update(
     >>> round(lr / 0.1, 6) == round(math.exp(0.03), 6)
     True
     """
+    direction, moments = normalised(agreement, moments, beta1, beta2, epsilon)
+    return lr * math.exp(-hyper_lr * direction), moments
+
+
+def normalised(
+    agreement: float, moments: Moments, beta1: float = 0.9, beta2: float = 0.99, epsilon: float = 1e-8
+) -> tuple[float, Moments]:
+    """Return ``n(s) = m̂/(√v̂ + ε)``, by which `log_adam_update` moves ``ln α``, and the new moments; arguments as there.
+
+    >>> round(normalised(-0.3, Moments())[0], 6)
+    -1.0
+    """
     first = beta1 * moments.first + (1 - beta1) * agreement
     second = beta2 * moments.second + (1 - beta2) * agreement**2
     steps = moments.steps + 1
     corrected_first = first / (1 - beta1**steps)
     corrected_second = second / (1 - beta2**steps)
-    change = -hyper_lr * corrected_first / (math.sqrt(corrected_second) + epsilon)
-    return lr * math.exp(change), Moments(first, second, steps)
+    return corrected_first / (math.sqrt(corrected_second) + epsilon), Moments(first, second, steps)
 
 
 def decayed_hyper_lr(hyper_lr: float, steps: int, decay: float | None) -> float:
