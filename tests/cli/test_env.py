@@ -45,4 +45,4 @@ def test_nothing_names_a_person_or_a_secret(capsys, monkeypatch, form):
 
 def test_an_option_that_is_none_is_a_usage_error(capsys):
     assert main(["env", "--yaml"]) == 2
-    assert "unrecognized arguments: --yaml" in capsys.readouterr().err
+    assert "unknown options: --yaml" in capsys.readouterr().err
