@@ -4,10 +4,9 @@ import contextlib
 import logging
 import subprocess
 from collections.abc import Sequence
-from functools import cache, reduce
+from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
-from operator import or_
 from typing import Any
 
 import torch
@@ -60,7 +59,6 @@ class Chunks:
                 before_type=self._type(entry.before),
                 gradient_type=self._type(entry.gradient if entry.gradient is not None else entry.now),
                 moves=2 if follow == 1 else int(follow > 0),
-                aligned=self._aligned,
                 **self._blocks(self._longest),
             )
         return self._finish(partials)
@@ -78,7 +76,6 @@ class Chunks:
                 self._weights,
                 partials,
                 dtype=self._type(entry.now),
-                aligned=self._aligned,
                 **self._blocks(self._longest),
             )
         return self._finish(partials)[0]
@@ -98,7 +95,6 @@ class Chunks:
                 now_type=self._type(entry.now),
                 before_type=self._type(entry.before),
                 copies=not any(by_chunk),
-                aligned=self._aligned,
                 **self._blocks(self._longest),
             )
         for mine, given in zip(ready, entries, strict=True):
@@ -116,7 +112,6 @@ class Chunks:
         if addresses != self._addresses:  # gradients move, most often to where they were two steps ago
             self._addresses = addresses
             self._table = _sent(addresses, torch.int64, device)
-            self._aligned = reduce(or_, addresses) % 16 == 0
         return next((entry for entry in entries if entry.gradient is not None), entries[0])
 
     def _lay_out(self, layout: list[tuple[int, int, int]], groups: int, device: torch.device) -> None:

@@ -10,8 +10,9 @@ one chunk, so the launch does not know how many tensors or groups there are:
     firsts      int64 (groups + 1): the first chunk of every layer group; summed in float64, in order
 
 float32 is enough within a chunk: its sums are of `CHUNK` terms, by lanes and then by halves. `BLOCK` elements are read
-at once, in 16-byte loads where all addresses allow them (``aligned``). Loops run over as many blocks as the longest
-chunk or group has (``steps``): bounds that are read from memory are beyond Triton's interpreter, which tests need.
+at once, side by side but one by one: the mask of a chunk's end keeps Triton from wider loads. Loops run
+over as many blocks as the longest chunk or group has (``steps``): bounds that are read from memory are beyond Triton's
+interpreter, which tests need.
 """
 
 import triton
@@ -22,11 +23,8 @@ BLOCK = 2**10
 
 
 @triton.jit
-def _begin(addresses, tensor, dtype: tl.constexpr, aligned: tl.constexpr):
-    begin = tl.load(addresses + tensor).to(tl.pointer_type(dtype))
-    if aligned:
-        begin = tl.multiple_of(begin, 16)
-    return begin
+def _begin(addresses, tensor, dtype: tl.constexpr):
+    return tl.load(addresses + tensor).to(tl.pointer_type(dtype))
 
 
 @triton.jit
@@ -41,16 +39,15 @@ def sums(
     before_type: tl.constexpr,
     gradient_type: tl.constexpr,
     moves: tl.constexpr,
-    aligned: tl.constexpr,
     block: tl.constexpr,
     steps: tl.constexpr,
 ):
     """⟨g, Δ⟩, ‖g‖² and ‖Δ‖² of one chunk, and θ̄ ← θ̄ + follow (θ − θ̄): to θ itself where ``moves`` is 2."""
     chunk, count = tl.program_id(0), tl.num_programs(0)
     tensor, first, end = tl.load(chunks + chunk), tl.load(chunks + count + chunk), tl.load(chunks + 2 * count + chunk)
-    now_begin = _begin(addresses, tensor, now_type, aligned)
-    before_begin = _begin(addresses + tensors, tensor, before_type, aligned)
-    gradient_begin = _begin(addresses + 2 * tensors, tensor, gradient_type, aligned)
+    now_begin = _begin(addresses, tensor, now_type)
+    before_begin = _begin(addresses + tensors, tensor, before_type)
+    gradient_begin = _begin(addresses + 2 * tensors, tensor, gradient_type)
     has_gradient = tl.load(addresses + 2 * tensors + tensor) != 0
     dots = tl.zeros([block], tl.float32)
     gradient_squares = tl.zeros([block], tl.float32)
@@ -83,14 +80,13 @@ def squares(
     weights,
     partials,
     dtype: tl.constexpr,
-    aligned: tl.constexpr,
     block: tl.constexpr,
     steps: tl.constexpr,
 ):
     """‖x‖² of one chunk."""
     chunk, count = tl.program_id(0), tl.num_programs(0)
     tensor, first, end = tl.load(chunks + chunk), tl.load(chunks + count + chunk), tl.load(chunks + 2 * count + chunk)
-    begin = _begin(addresses, tensor, dtype, aligned)
+    begin = _begin(addresses, tensor, dtype)
     total = tl.zeros([block], tl.float32)
     for step in range(steps):
         places = first + step * block + tl.arange(0, block)
@@ -108,7 +104,6 @@ def move(
     now_type: tl.constexpr,
     before_type: tl.constexpr,
     copies: tl.constexpr,
-    aligned: tl.constexpr,
     block: tl.constexpr,
     steps: tl.constexpr,
 ):
@@ -118,8 +113,8 @@ def move(
     """
     chunk, count = tl.program_id(0), tl.num_programs(0)
     tensor, first, end = tl.load(chunks + chunk), tl.load(chunks + count + chunk), tl.load(chunks + 2 * count + chunk)
-    now_begin = _begin(addresses, tensor, now_type, aligned)
-    before_begin = _begin(addresses + tensors, tensor, before_type, aligned)
+    now_begin = _begin(addresses, tensor, now_type)
+    before_begin = _begin(addresses + tensors, tensor, before_type)
     factor = tl.load(factors + chunk)
     end = tl.where(factor == 1.0, first, end)
     for step in range(steps):
