@@ -44,7 +44,7 @@ from hf_metalr.engine.no_trace import hidden_gradients, isolated_rng, kept_buffe
 from hf_metalr.engine.rates import base_lrs, drop_base_keys, effective_lrs, set_base_lrs, settle_base_lrs
 from hf_metalr.engine.resuming import Resumable
 from hf_metalr.engine.schedulers import bare_optimizer, bare_scheduler
-from hf_metalr.engine.trust_region import choose_unstated, lr_bounds, move_into_bounds
+from hf_metalr.engine.trust_region import choose_unstated, has_trust_region, lr_bounds, move_into_bounds
 from hf_metalr.engine.written_rates import WrittenRates
 from hf_metalr.equations import bound_lr
 from hf_metalr.layer_groups import LayerGroup, make_layer_groups
@@ -127,7 +127,6 @@ class MetaLR(Resumable):
         self.seed, self.rank = seed, rank
         self.step = self.skipped = 0
         self.held_groups: Collection[str] = ()
-
         # By which parameters that join later are grouped.
         self._grouping = layer_groups if isinstance(layer_groups, (str, Mapping)) else "block"
         if isinstance(layer_groups, (str, Mapping)):
@@ -144,7 +143,7 @@ class MetaLR(Resumable):
         self.lr_bounds = lr_bounds(model, optimizer, self.layer_groups, self.config)
         self.moved_at_start = move_into_bounds(optimizer, self._scheduler, self.lr_bounds)
         if self.config.kept_head:
-            self.lr_bounds = with_room_below(self.lr_bounds, self.groups_in_region)
+            self.lr_bounds = with_room_below(self.lr_bounds, self.groups_in_region, self.wide_bounds.low)
         self._newcomers = Newcomers(model, optimizer)
         self._written = WrittenRates(optimizer, self.first_lrs)
         self._written.follow(self._scheduler, base_lrs(optimizer))
@@ -178,7 +177,8 @@ class MetaLR(Resumable):
     @property
     def groups_in_region(self) -> list[str]:
         """Names of the layer groups whose rates have bounds that their weights set, input to output."""
-        return [name for name, bounds in self.lr_bounds.items() if bounds != self.wide_bounds]
+        bounds = self.lr_bounds if has_trust_region(self.optimizer, self.config) else {}
+        return [name for name, own in bounds.items() if own != self.wide_bounds]
 
     def forget_displacement(self) -> None:
         """Leave the last step unmeasured; call it after changing parameters other than by the optimizer's steps."""

@@ -23,6 +23,8 @@ from hf_metalr.layer_groups import LayerGroup
 DEVIATION_STEPS = 13  # within the first epoch of a few hundred samples: no batch is seen twice
 DEVIATION_HYPER_LR = 0.4
 DEVIATION_RANGE = 64.0
+# As far as the region of a network with batch norm reaches down from its upper bound; those that were measured have it.
+COMMON_RANGE = 6.0
 
 
 def heads_are_kept(model: nn.Module, layer_groups: Sequence[LayerGroup]) -> bool:
@@ -51,10 +53,14 @@ def settled(config: MetaLRConfig, optimizer: Optimizer) -> MetaLRConfig:
     return config if has_trust_region(optimizer, config) else replace(config, kept_head=False)
 
 
-def with_room_below(bounds: Mapping[str, Bounds], region: Collection[str]) -> dict[str, Bounds]:
-    """Return the bounds with the lower ones of a region `DEVIATION_RANGE` times lower: some layers need not move."""
+def with_room_below(bounds: Mapping[str, Bounds], region: Collection[str], min_lr: float) -> dict[str, Bounds]:
+    """Return the bounds with the lower ones of a region `DEVIATION_RANGE` times lower: some layers need not move.
+
+    None is lower than ``min_lr``.
+    """
     return {
-        name: Bounds(own.low / DEVIATION_RANGE, own.high) if name in region else own for name, own in bounds.items()
+        name: Bounds(max(own.low / DEVIATION_RANGE, min_lr), own.high) if name in region else own
+        for name, own in bounds.items()
     }
 
 
@@ -65,7 +71,7 @@ class KeptHeadRule(LogAdamRule):
 
     ``s̃`` is the agreement smoothed over depth: one layer's own is mostly noise, and a shift lies in a stretch of
     layers. After that the proportions between layers stay: the common scale stops where the first rate meets its upper
-    bound, or the highest the lower bound that it would have without deviations.
+    bound, or the highest has fallen to a `COMMON_RANGE`-th of it.
 
     Args:
         hyper_lr: ``β`` of the common scale.
@@ -98,7 +104,7 @@ class KeptHeadRule(LogAdamRule):
         moving = [(lrs[name], bounds) for name, bounds in self.region.items() if lrs.get(name, 0.0) > 0]
         if not moving:
             return Bounds(0.0, math.inf)
-        low = min(bounds.low * DEVIATION_RANGE / lr for lr, bounds in moving)
+        low = min(bounds.high / COMMON_RANGE / lr for lr, bounds in moving)
         return Bounds(min(1.0, low), max(1.0, min(bounds.high / lr for lr, bounds in moving)))
 
     def _deviated(self, name: str, lr: float, difference: float) -> float:

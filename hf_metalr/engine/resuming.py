@@ -19,7 +19,7 @@ from hf_metalr.engine.first_gradient import FirstGradient
 from hf_metalr.engine.kept_head import make_rule
 from hf_metalr.engine.rates import base_lrs
 from hf_metalr.engine.rules import UpdateRule
-from hf_metalr.engine.trust_region import resumed_bounds
+from hf_metalr.engine.trust_region import has_trust_region, resumed_bounds
 from hf_metalr.engine.written_rates import WrittenRates
 from hf_metalr.equations import Bounds
 from hf_metalr.layer_groups import LayerGroup
@@ -34,6 +34,7 @@ class Resumable:
     scheduler: Any
     layer_groups: tuple[LayerGroup, ...]
     lr_bounds: dict[str, Bounds]
+    wide_bounds: Bounds
     step: int
     skipped: int
     _rule: UpdateRule
@@ -76,6 +77,9 @@ class Resumable:
         require_recorded_rates(state["learning_rates"], self.learning_rates)
         self.step, self.skipped = state["step"], state["skipped"]
         self.lr_bounds = resumed_bounds(state["lr_bounds"], self.optimizer, self.config)
+        if not has_trust_region(self.optimizer, self.config):  # they followed rates that the first gradient told
+            lows, highs = zip(*self.lr_bounds.values(), strict=True)
+            self.wide_bounds = Bounds(min(lows), max(highs))
         self._written.load_state_dict(state["written"])
         self.first_gradient.awaited.clear()  # it has passed
         self.config = replace(self.config, kept_head=state["kept_head"])

@@ -1,6 +1,7 @@
 """The initial rates of SGD, which the first gradient tells."""
 
 import math
+from copy import deepcopy
 
 import pytest
 import torch
@@ -95,6 +96,29 @@ def test_a_resumed_run_chooses_nothing_again() -> None:
     _step(again, resumed_optimizer, 1e3)
     assert resumed.first_gradient.chosen == {}
     assert all(0.5 <= resumed.learning_rates[name] / lr <= 2 for name, lr in rates.items())  # one meta step
+
+
+def test_a_resumed_run_goes_on_like_one_that_was_not_interrupted() -> None:
+    # catches: bounds of a start at 5e-5 in the resumed run, by which every layer seems to have a region, and drifts
+    config = MetaLRConfig(common_share=0.5, upward_drift=0.5)
+    model = _model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=UNSTATED)
+    engine = MetaLR(model, optimizer, config=config)
+    for _ in range(2):
+        _step(model, optimizer)
+    again = _model()
+    again.load_state_dict(model.state_dict())
+    resumed_optimizer = torch.optim.SGD(again.parameters(), lr=UNSTATED)
+    resumed = MetaLR(again, resumed_optimizer, config=config)
+    state, optimizer_state = deepcopy((engine.state_dict(), optimizer.state_dict()))
+    resumed_optimizer.load_state_dict(optimizer_state)
+    resumed.load_state_dict(state)
+    for _ in range(2):
+        _step(model, optimizer)
+        _step(again, resumed_optimizer)
+    assert resumed.groups_in_region == engine.groups_in_region == []
+    assert resumed.wide_bounds == engine.wide_bounds
+    assert resumed.learning_rates == engine.learning_rates
 
 
 def test_layers_without_a_sound_gradient_take_the_median_of_the_others() -> None:

@@ -10,7 +10,7 @@ from torch import nn
 from transformers import ResNetConfig, ResNetForImageClassification
 
 from hf_metalr import UNSTATED, MetaLR, MetaLRConfig
-from hf_metalr.engine.kept_head import DEVIATION_RANGE, DEVIATION_STEPS, KeptHeadRule, heads_are_kept
+from hf_metalr.engine.kept_head import COMMON_RANGE, DEVIATION_RANGE, DEVIATION_STEPS, KeptHeadRule, heads_are_kept
 from hf_metalr.engine.measurement import Measurement
 from hf_metalr.equations import Bounds
 from hf_metalr.layer_groups import make_layer_groups
@@ -56,9 +56,18 @@ def test_after_the_first_steps_the_proportions_between_layers_stay() -> None:
         assert lrs["layer.7"] / lrs["layer.0"] == pytest.approx(ratio), step
 
 
-def test_the_scale_does_not_fall_below_the_bound_without_deviations() -> None:
+def test_the_scale_falls_to_a_sixth_and_no_further() -> None:
+    # catches: all rates that fall by the room that is there for the deviations of some
     lrs = _run(_rule(), 200, lambda name, step: 0.3)
-    assert max(lrs.values()) == pytest.approx(1e-4)
+    assert max(lrs.values()) == pytest.approx(1e-3 / COMMON_RANGE)
+
+
+def test_no_deviation_takes_a_rate_below_min_lr() -> None:
+    # catches: the room below that takes no notice of what the user has set
+    network = _network()
+    config = MetaLRConfig(kept_head=True, min_lr=1e-4)
+    engine = MetaLR(network, torch.optim.AdamW(network.parameters(), lr=UNSTATED), config=config)
+    assert min(bounds.low for bounds in engine.lr_bounds.values()) == 1e-4
 
 
 def test_one_layer_alone_is_not_believed() -> None:
