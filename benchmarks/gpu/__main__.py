@@ -1,6 +1,6 @@
 """Learned rates on one GPU: correctness, cost, and where the time goes.
 
-    python -m benchmarks.gpu --out FOLDER           # under 8 minutes on an H100 or H200
+    python -m benchmarks.gpu --out FOLDER           # made to take less than 8 minutes on an H100; not yet run on one
     python -m benchmarks.gpu --out FOLDER --smoke   # the same code on a CPU, with tiny models, in a minute
 
 Needs torch and Transformers, no network: models are built from configurations with random weights. Triton is used where
